@@ -1,0 +1,162 @@
+"""`Builder`: the only maker of nodes. It infers specs, numbers values and prunes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from graphc.errors import GraphError, located
+from graphc.ir import ConstantArray, Graph, Node, Value, attrs_key
+from graphc.kernels.registry import OPS
+from graphc.spec import LITERAL_DTYPES, TensorSpec, spec_of
+
+Operand = Value | None | bool | int | float | Any
+
+
+class Builder:
+    """Builds one graph. Mutable until `finish`, and the owner of scope and source meanwhile."""
+
+    def __init__(self) -> None:
+        self.scope = ""
+        self.source = ""
+        self._nodes: list[Node] = []
+        self._numbered: dict[Any, Node] = {}
+        self._roles: dict[str, list[Value]] = {"param": [], "state": [], "input": []}
+
+    def param(self, spec: TensorSpec, name: str = "") -> Value:
+        """Declare the next parameter (what the loss is differentiated by)."""
+        return self._declare("param", spec, name)
+
+    def state(self, spec: TensorSpec, name: str = "") -> Value:
+        """Declare the next state tensor (read here, updated by `finish(updates=...)`)."""
+        return self._declare("state", spec, name)
+
+    def input(self, spec: TensorSpec, name: str = "") -> Value:
+        """Declare the next input."""
+        return self._declare("input", spec, name)
+
+    def constant(self, value: Any) -> Value:
+        """Return a constant: a Python scalar stays weakly typed, anything else is an array."""
+        if type(value) in LITERAL_DTYPES:
+            spec = TensorSpec((), LITERAL_DTYPES[type(value)])
+            # 1, 1.0 and True are equal in Python and are different constants.
+            return Value(self._number("core.constant", (), {"value": value}, (spec,), repr(value)))
+        array = np.asarray(value)
+        attr = ConstantArray(array.astype(jax.dtypes.canonicalize_dtype(array.dtype)))
+        return self._constant_array(attr)
+
+    def copy_constant(self, node: Node) -> Value:
+        """Return the constant of another graph's node in this one."""
+        value = node.attrs["value"]
+        return self._constant_array(value) if node.literal is None else self.constant(value)
+
+    def _constant_array(self, attr: ConstantArray) -> Value:
+        return Value(self._number("core.constant", (), {"value": attr}, (spec_of(attr.array),)))
+
+    def emit(self, op: str, *operands: Operand, **attrs: Any) -> Any:
+        """Apply `op` and return its result, a `Value`, or a tuple of them.
+
+        Raises:
+            GraphError: the op cannot take these operands; names the layer and the user's line.
+        """
+        inputs = tuple(self._operand(operand) for operand in operands)
+        specs, many = self._infer(op, inputs, attrs)
+        node = self._number(op, inputs, attrs, specs)
+        values = tuple(Value(node, index) for index in range(len(specs)))
+        return values if many else values[0]
+
+    def finish(self, outputs: Sequence[Value], updates: Sequence[Value] = ()) -> Graph:
+        """Return the graph of what `outputs` and `updates` need; the rest is dropped."""
+        needed: set[Node] = set()
+        stack = [value.node for value in (*outputs, *updates)]
+        while stack:
+            node = stack.pop()
+            if node in needed:
+                continue
+            needed.add(node)
+            stack.extend(value.node for value in node.inputs if value is not None)
+        nodes = tuple(node for node in self._nodes if node in needed)
+        roles = (tuple(self._roles[role]) for role in ("param", "state", "input"))
+        params, state, inputs = roles
+        return Graph(params, state, inputs, nodes, tuple(outputs), tuple(updates))
+
+    def _declare(self, role: str, spec: TensorSpec, name: str) -> Value:
+        node = Node(f"core.{role}", (), {"name": name}, (spec,), self.scope, self.source)
+        self._nodes.append(node)
+        self._roles[role].append(Value(node))
+        return self._roles[role][-1]
+
+    def _operand(self, operand: Operand) -> Value | None:
+        if operand is None or isinstance(operand, Value):
+            return operand
+        return self.constant(operand)
+
+    def _number(
+        self,
+        op: str,
+        inputs: tuple[Value | None, ...],
+        attrs: dict[str, Any],
+        specs: tuple[TensorSpec, ...],
+        tag: str = "",
+    ) -> Node:
+        wiring = tuple(None if v is None else (v.node, v.index) for v in inputs)
+        key = (op, wiring, attrs_key(attrs), tag)
+        node = self._numbered.get(key)
+        if node is None:
+            node = Node(op, inputs, attrs, specs, self.scope, self.source)
+            self._numbered[key] = node
+            self._nodes.append(node)
+        return node
+
+    def _infer(
+        self, op: str, inputs: tuple[Value | None, ...], attrs: dict[str, Any]
+    ) -> tuple[tuple[TensorSpec, ...], bool]:
+        described = tuple(_describe(value) for value in inputs)
+        try:
+            return infer(op, described, attrs_key(attrs))
+        except GraphError:
+            raise
+        except (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError) as error:
+            received = ", ".join(str(item) for item in described)
+            reason = f"{op} cannot take its operands. Received: ({received}), attributes {attrs}. "
+            raise GraphError(located(reason + str(error), self.scope, self.source)) from error
+
+
+def _describe(value: Value | None) -> Any:
+    if value is None:
+        return None
+    literal = value.node.literal
+    return value.spec if literal is None else (type(literal), literal)
+
+
+@lru_cache(maxsize=4096)
+def infer(
+    op: str, inputs: tuple[Any, ...], attrs: tuple[tuple[str, Any], ...]
+) -> tuple[tuple[TensorSpec, ...], bool]:
+    """Return the result specs of an op, and whether it returns a tuple, from its reference.
+
+    Each input is None, a `TensorSpec`, or a (type, Python scalar) pair.
+    """
+    if op not in OPS:
+        raise KeyError(f"There is no op {op!r}.")
+    abstract = [
+        jax.ShapeDtypeStruct(item.shape, item.dtype)
+        for item in inputs
+        if isinstance(item, TensorSpec)
+    ]
+
+    def call(*arrays: Any) -> Any:
+        remaining = iter(arrays)
+        operands = [
+            next(remaining) if isinstance(item, TensorSpec) else (item and item[1])
+            for item in inputs
+        ]
+        return OPS[op].reference(*operands, **dict(attrs))
+
+    result = jax.eval_shape(call, *abstract)
+    many = isinstance(result, (tuple, list))
+    return tuple(spec_of(item) for item in (result if many else (result,))), many

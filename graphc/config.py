@@ -1,0 +1,57 @@
+"""The knobs: typed context variables, each with an environment name, default and meaning."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Knob(Generic[T]):
+    """One setting: the innermost `with knob(value)`, else its environment variable, else default."""
+
+    def __init__(self, env: str, default: T, parse: Callable[[str], T], doc: str) -> None:
+        self.env, self.default, self.parse, self.doc = env, default, parse, doc
+        self._override: ContextVar[T] = ContextVar(env)
+
+    @property
+    def value(self) -> T:
+        """The setting in force here and now."""
+        text = os.environ.get(self.env)
+        return self._override.get(self.default if text is None else self.parse(text))
+
+    @contextmanager
+    def __call__(self, value: T) -> Iterator[None]:
+        token = self._override.set(value)
+        try:
+            yield
+        finally:
+            self._override.reset(token)
+
+
+def _flag(text: str) -> bool:
+    return text.strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+DEBUG = Knob("GRAPHC_DEBUG", 0, int, "1 to 4: print passes, choices, graphs, everything")
+DUMP = Knob("GRAPHC_DUMP", "", str, "a folder: write the graph before and after each pass")
+PASSES = Knob("GRAPHC_PASSES", (), _names, "passes to switch off (-name) or alone to run (name)")
+PASS_LIMIT = Knob("GRAPHC_PASS_LIMIT", -1, int, "run only the first n passes (bisecting)")
+KERNELS = Knob("GRAPHC_KERNELS", (), _names, "kernel tiers allowed, for example: reference")
+VERIFY = Knob("GRAPHC_VERIFY", False, _flag, "verify the graph after every pass")
+CACHE_DIR = Knob("GRAPHC_CACHE_DIR", "", str, "folder of the disk cache of compiled programs")
+DISK_CACHE = Knob("GRAPHC_DISK_CACHE", True, _flag, "keep compiled programs on disk between runs")
+LOOP = Knob("GRAPHC_LOOP", "", str, "'scan' or 'step': override the cost model's loop form")
+CHUNK = Knob("GRAPHC_CHUNK", 0, int, "steps in one compiled call; 0 lets the clock decide")
+XDG_CACHE_HOME = Knob("XDG_CACHE_HOME", "", str, "the user's cache folder, ~/.cache by default")
+PROGRAMS = Knob("GRAPHC_PROGRAMS", 64, int, "compiled programs kept in memory")
+
+KNOBS = tuple(value for value in list(globals().values()) if isinstance(value, Knob))

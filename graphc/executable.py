@@ -1,0 +1,126 @@
+"""`Executable`: a compiled graph as a callable on arrays, with every stage to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from graphc.ir import Graph, fingerprint
+from graphc.lower import Plan, default_target, lower, plan
+from graphc.passes.base import Mode
+from graphc.pipeline import PassRecord, Pipeline
+from graphc.programs import PROGRAMS
+from graphc.spec import Target
+
+STAGES = ("traced", "graph", "plan", "jaxpr", "hlo")
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """What equal graphs share: the optimised graph, its kernels, and the jitted function."""
+
+    graph: Graph
+    choices: Plan
+    run: Callable[..., Any]
+
+
+def compiled(graph: Graph, target: Target) -> Compiled:
+    """Return the compiled form of an optimised graph, from the cache where there is one."""
+
+    def make() -> Compiled:
+        choices = plan(graph, target)
+        return Compiled(graph, choices, jax.jit(lower(graph, choices)))
+
+    return PROGRAMS.get(("forward", fingerprint(graph), target), make)
+
+
+def _same(arrays: Any) -> Any:
+    return arrays
+
+
+class Executable:
+    """A graph made ready to run.
+
+    Args:
+        graph: as traced, before any pass.
+        mode: "infer" or "train": which passes hold.
+        target: the device kind; JAX's default backend when not given.
+        params, state: functions that return the arrays to run with, in the graph's order.
+        keep: is given the updated state after a call.
+        pack: maps a tuple of output arrays to the structure that callers see.
+        unpack: maps the arguments of a call to the tuple of input arrays.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        mode: Mode = "infer",
+        target: Target | None = None,
+        *,
+        params: Callable[[], Sequence[Any]] = tuple,
+        state: Callable[[], Sequence[Any]] = tuple,
+        keep: Callable[[Sequence[Any]], None] | None = None,
+        pack: Callable[[Any], Any] = _same,
+        unpack: Callable[..., Any] | None = None,
+    ) -> None:
+        self.mode: Mode = mode
+        self.target = target or default_target()
+        self.record = PassRecord()
+        self.traced = graph
+        self.graph = Pipeline()(graph, mode, [self.record])
+        self._compiled = compiled(self.graph, self.target)
+        self._params, self._state, self._keep = params, state, keep
+        self._pack, self._unpack = pack, unpack
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run on arrays; updated state (training mode) is kept where the executable has a home."""
+        arrays = tuple(inputs) if self._unpack is None else self._unpack(*inputs)
+        outputs, updates = self.run(tuple(self._params()), tuple(self._state()), arrays)
+        if self._keep is not None and self.mode == "train":
+            self._keep(updates)
+        return self._pack(outputs)
+
+    def run(self, params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
+        """Run purely: (params, state, inputs) -> (outputs, updates); may be differentiated."""
+        return self._compiled.run(params, state, inputs)
+
+    def show(self, stage: str = "graph") -> str:
+        """Return one stage as text.
+
+        Args:
+            stage: "traced" (before passes), "graph" (after), "plan" (kernels and reasons),
+                "jaxpr", or "hlo" (as compiled).
+
+        Raises:
+            ValueError: an unknown stage.
+        """
+        if stage not in STAGES:
+            raise ValueError(f"Unknown stage. Expected one of {STAGES}. Received: {stage!r}")
+        if stage in ("traced", "graph"):
+            return str(self.traced if stage == "traced" else self.graph)
+        if stage == "plan":
+            return format_plan(self._compiled.graph, self._compiled.choices)
+        traced = jax.jit(lower(self.graph, plan(self.graph, self.target))).trace(*self._abstract())
+        return str(traced.jaxpr) if stage == "jaxpr" else traced.lower().compile().as_text()
+
+    def _abstract(self) -> tuple[Any, ...]:
+        roles = (self.graph.params, self.graph.state, self.graph.inputs)
+        return tuple(
+            tuple(jax.ShapeDtypeStruct(v.spec.shape, v.spec.dtype) for v in role) for role in roles
+        )
+
+
+def format_plan(graph: Graph, choices: Plan) -> str:
+    """Return the kernel of each node, and why higher tiers were passed over."""
+    lines = []
+    for node in graph.nodes:
+        choice = choices.get(node)
+        if choice is None:
+            continue
+        why = "; ".join(f"not {kernel.name}: {reason}" for kernel, reason in choice.rejected)
+        chosen = f"{choice.kernel.tier}/{choice.kernel.name}"
+        lines.append(f"{node.scope or '-':<40} {node.op:<36} {chosen:<28} {why}".rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,8 @@
+"""The passes, in the order in which they run."""
+
+from graphc.passes.fold_batch_norm import FOLD_BATCH_NORM
+from graphc.passes.fuse_softmax_xent import FUSE_SOFTMAX_XENT
+
+PASSES = (FUSE_SOFTMAX_XENT, FOLD_BATCH_NORM)
+
+__all__ = ["FOLD_BATCH_NORM", "FUSE_SOFTMAX_XENT", "PASSES"]

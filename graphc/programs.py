@@ -1,0 +1,80 @@
+"""The cache of compiled programs: keyed by structure, never by the instance of a model."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from graphc import config
+
+
+@dataclass
+class CacheInfo:
+    """How often a program was found, made, and dropped; `size` is how many are held."""
+
+    hits: int = 0
+    misses: int = 0
+    evicted: int = 0
+    size: int = 0
+
+
+class ProgramCache:
+    """A bounded map from structural keys to programs; the least recently used goes first."""
+
+    def __init__(self) -> None:
+        self._programs: OrderedDict[Hashable, Any] = OrderedDict()
+        self.info = CacheInfo()
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return the program of `key`, making it when it is not there."""
+        if key in self._programs:
+            self.info.hits += 1
+            self._programs.move_to_end(key)
+            return self._programs[key]
+        use_disk_cache()
+        self.info.misses += 1
+        program = self._programs[key] = make()
+        while len(self._programs) > max(1, config.PROGRAMS.value):
+            self._programs.popitem(last=False)
+            self.info.evicted += 1
+        self.info.size = len(self._programs)
+        return program
+
+    def clear(self) -> None:
+        """Forget every program and every count."""
+        self._programs.clear()
+        self.info = CacheInfo()
+
+
+PROGRAMS = ProgramCache()
+
+
+def cache_info() -> CacheInfo:
+    """Return the counts of the program cache."""
+    return PROGRAMS.info
+
+
+def clear_cache() -> None:
+    """Forget the compiled programs held in memory (those on disk stay)."""
+    PROGRAMS.clear()
+
+
+def use_disk_cache() -> None:
+    """Switch JAX's persistent cache on, in the user's cache folder, unless the user chose one."""
+    if not config.DISK_CACHE.value or jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = Path(config.CACHE_DIR.value or _user_cache_folder()) / "xla"
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_max_size", 1 << 30)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _user_cache_folder() -> Path:
+    root = config.XDG_CACHE_HOME.value
+    return (Path(root) if root else Path.home() / ".cache") / "graphc"
