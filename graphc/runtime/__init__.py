@@ -1,0 +1,1 @@
+"""The runtime: one owner of state, one loop."""

@@ -1,0 +1,152 @@
+"""The one loop: fit, evaluate and predict all run chunks of compiled steps through it.
+
+The clock decides only how many steps one call does, which never changes a bit of the result: the
+trip count is a runtime operand of one executable.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from graphc import config
+from graphc.runtime.step import Program
+
+TARGET_SECONDS = 0.25  # a chunk's length in time: a live bar and a prompt Ctrl-C
+GUESSED_FLOPS = 2e9  # a step's speed before it was measured, deliberately low
+STEP_OVERHEAD = 2e-5  # seconds a step costs at least
+
+
+@dataclass
+class Pace:
+    """Chooses chunk lengths: a guess from FLOPs first, then from what was measured."""
+
+    seconds_per_step: float
+    per_batch: bool = False
+
+    @classmethod
+    def of(cls, program: Program, per_batch: bool) -> Pace:
+        """Return a pace for a program."""
+        work = program.flops * (3 if program.step.mode == "train" else 1)
+        return cls(STEP_OVERHEAD + work / GUESSED_FLOPS, per_batch)
+
+    def length(self, remaining: int) -> int:
+        """Return how many steps the next chunk takes."""
+        if self.per_batch:
+            return 1
+        fixed = config.CHUNK.value
+        wanted = fixed or max(1, int(TARGET_SECONDS / self.seconds_per_step))
+        return min(remaining, wanted)
+
+    def observe(self, steps: int, seconds: float) -> None:
+        """Learn from a finished chunk."""
+        self.seconds_per_step = max(STEP_OVERHEAD / 10, seconds / steps)
+
+
+@dataclass
+class Interrupt:
+    """A Ctrl-C that waits for the end of the chunk, so that no donated array is lost."""
+
+    pending: bool = False
+
+    def check(self) -> None:
+        """Raise the Ctrl-C that arrived meanwhile."""
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible() -> Iterator[Interrupt]:
+    """Hold Ctrl-C back until `check`; a second one within a chunk comes through at once."""
+    flag = Interrupt()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+    previous = signal.getsignal(signal.SIGINT)
+    if previous is not signal.default_int_handler:
+        yield flag  # someone else handles it: leave it to them
+        return
+
+    def handler(number: int, frame: Any) -> None:
+        if flag.pending:
+            signal.default_int_handler(number, frame)
+        flag.pending = True
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    flag.check()
+
+
+def _nothing(step: int, logs: Any = None) -> None:
+    del step, logs
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the outside does around chunks: `before(step)`, `after(last_step, logs)`, `stop()`."""
+
+    before: Callable[[int], None] = _nothing
+    after: Callable[[int, Any], None] = _nothing
+    stop: Callable[[], bool] = _never
+
+
+@dataclass
+class Run:
+    """One program over one data set: where the carry lives and what the steps share.
+
+    `shared` is asked before every chunk, so that a callback's change of a scalar is seen.
+    """
+
+    program: Program
+    data: tuple[Any, ...]
+    shared: Callable[[], Any]
+    take: Callable[[], Any]
+    put: Callable[[Any], None]
+    order: Any = None
+
+    def steps(self, begin: int, end: int) -> Callable[[], tuple[np.ndarray, ...]]:
+        """Do steps begin to end; return a function that waits for the logs after the last one."""
+        shared = self.shared()
+        ranges = [(begin, end)]
+        if self.program.form == "step":
+            ranges = [(index, index + 1) for index in range(begin, end)]
+        carry, logs = self.take(), ()
+        for first, last in ranges:
+            bounds = np.int32(first), np.int32(last)
+            carry, logs = self.program.run(carry, shared, self.data, self.order, *bounds)
+            self.put(carry)
+        return lambda: tuple(np.asarray(value) for value in jax.device_get(logs))
+
+
+def run_epoch(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Interrupt) -> Any:
+    """Do one pass of `steps` steps in chunks; return the logs of the last one."""
+    position = 0
+    logs: Any = ()
+    while position < steps:
+        length = pace.length(steps - position)
+        hooks.before(position)
+        started = time.perf_counter()
+        logs = run.steps(position, position + length)()
+        pace.observe(length, time.perf_counter() - started)
+        position += length
+        hooks.after(position - 1, logs)
+        interrupt.check()
+        if hooks.stop():
+            break
+    return logs

@@ -1,0 +1,204 @@
+"""One step as data: the graph of model, loss and metrics, and how it is compiled into a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from graphc import config
+from graphc.cost import graph_flops
+from graphc.ir import Graph, fingerprint
+from graphc.lower import default_target, lower, plan
+from graphc.programs import PROGRAMS
+from graphc.spec import Target
+
+Arrays = tuple[Any, ...]
+Form = Literal["scan", "step"]
+SCAN_LIMIT = 4e8  # FLOPs of a forward step above which a loop in the program gains nothing
+UNSCANNABLE = ("nn.conv",)  # on the CPU, filter gradients in a while body fall to a naive loop
+
+
+class Update(Protocol):
+    """The pure half of an optimizer; hashable, equal when it computes the same."""
+
+    def update(
+        self, grads: Arrays, variables: Arrays, params: Arrays, scalars: Mapping[str, Any]
+    ) -> tuple[Arrays, Arrays]: ...
+
+    def scale_loss(self, loss: Any, variables: Arrays, scalars: Mapping[str, Any]) -> Any: ...
+
+
+@flax.struct.dataclass
+class TrainState:
+    """What a step changes: parameters, other state (statistics, seeds, metrics), slots."""
+
+    params: Arrays
+    state: Arrays
+    slots: Arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A traced step.
+
+    Attributes:
+        mode: "train" (outputs: the loss), "test" (no outputs) or "predict" (the predictions).
+        graph: optimised; its inputs are the batch's leaves, then `valid`, then scalars.
+        logs: a graph without inputs from the same state to the metrics' results.
+        leaves: how many inputs are gathered from the data.
+        batch: rows in a step.
+        masked: whether there is a `valid` input, 1.0 for a real row and 0.0 for padding.
+        constraints: of each parameter, a function of its new value, or None.
+        constraint_key: equal for equal constraints.
+    """
+
+    mode: Literal["train", "test", "predict"]
+    graph: Graph
+    logs: Graph
+    leaves: int
+    batch: int
+    masked: bool
+    constraints: tuple[Callable[[Any], Any] | None, ...] = ()
+    constraint_key: Hashable = ()
+
+
+@flax.struct.dataclass
+class Shared:
+    """What every step of a run reads and none changes.
+
+    `count` real rows, the first one at `offset`; runtime scalars of the graph and of the optimizer;
+    parameters and state, where the mode does not change them.
+    """
+
+    count: Any
+    offset: Any
+    scalars: Arrays
+    hyper: Mapping[str, Any]
+    params: Arrays = ()
+    state: Arrays = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A compiled step: `run(carry, shared, data, order, begin, end)` does steps begin to end.
+
+    `carry` is donated. In the "step" form `run` does one step, whatever `end` says.
+    """
+
+    run: Callable[..., Any]
+    form: Form
+    step: Step
+    target: Target
+    flops: int
+    options: dict[str, Any]
+
+
+def program_for(step: Step, update: Update | None, *, shuffled: bool) -> Program:
+    """Return the program of a step, from the cache where an equal one was made before."""
+    target = default_target()
+    form = loop_form(step.graph, target)
+    options = compiler_options(step.graph, target, form)
+    key = (
+        fingerprint(step.graph), fingerprint(step.logs), step.mode, step.leaves, step.masked,
+        step.constraint_key, update, form, shuffled, target, tuple(sorted(options.items())),
+    )  # fmt: skip
+    return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options))
+
+
+def loop_form(graph: Graph, target: Target) -> Form:
+    """Decide, from the graph alone, whether many steps run in one call or one by one."""
+    asked = config.LOOP.value
+    if asked in ("scan", "step"):
+        return "scan" if asked == "scan" else "step"
+    heavy = graph_flops(graph) > SCAN_LIMIT
+    unscannable = target.platform == "cpu" and any(n.op in UNSCANNABLE for n in graph.nodes)
+    return "step" if heavy or unscannable else "scan"
+
+
+def compiler_options(graph: Graph, target: Target, form: Form) -> dict[str, Any]:
+    """Choose XLA's options for this program, like a kernel: from the graph and the target."""
+    del graph, target, form
+    return {}
+
+
+def _make(
+    step: Step,
+    update: Update | None,
+    form: Form,
+    shuffled: bool,
+    target: Target,
+    options: dict[str, Any],
+) -> Program:
+    body = _body(step, update, target, shuffled)
+    run_logs = lower(step.logs, plan(step.logs, target))
+
+    def run(carry: Any, shared: Any, data: Arrays, order: Any, begin: Any, end: Any) -> Any:
+
+        def one(index: Any, carry: Any) -> Any:
+            return body(index, carry, data, order, shared)
+
+        carry = one(begin, carry) if form == "step" else lax.fori_loop(begin, end, one, carry)
+        state = {"train": lambda: carry.state, "test": lambda: carry[0], "predict": tuple}
+        return carry, run_logs((), state[step.mode](), ())[0]
+
+    jitted = jax.jit(run, donate_argnums=(0,), compiler_options=options or None)
+    return Program(jitted, form, step, target, graph_flops(step.graph), options)
+
+
+def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> Callable[..., Any]:
+    forward = lower(step.graph, plan(step.graph, target))
+
+    def batch_of(index: Any, data: Arrays, order: Any, shared: Shared) -> Arrays:
+        start = shared.offset + index * step.batch
+        rows = start + jnp.arange(step.batch, dtype=jnp.int32)
+        real = jnp.minimum(rows, shared.count - 1)
+        real = jnp.take(order, real) if shuffled else real
+        leaves = tuple(_rows_of(leaf, real, start, step, shuffled) for leaf in data)
+        valid = ((rows < shared.count).astype(jnp.float32),) if step.masked else ()
+        return (*leaves, *valid, *shared.scalars)
+
+    def train(index: Any, carry: TrainState, data: Any, order: Any, shared: Shared) -> Any:
+        assert update is not None
+        inputs = batch_of(index, data, order, shared)
+
+        def loss_of(params: Arrays) -> Any:
+            (loss, *_), updates = forward(params, carry.state, inputs)
+            return update.scale_loss(loss, carry.slots, shared.hyper), updates
+
+        grads, state = jax.grad(loss_of, has_aux=True)(carry.params)
+        params, slots = update.update(grads, carry.slots, carry.params, shared.hyper)
+        return TrainState(_constrained(params, step.constraints), state, slots)
+
+    def test(index: Any, carry: Any, data: Any, order: Any, shared: Shared) -> Any:
+        inputs = batch_of(index, data, order, shared)
+        return (forward(shared.params, carry[0], inputs)[1],)
+
+    def predict(index: Any, buffers: Any, data: Any, order: Any, shared: Shared) -> Any:
+        outputs, _ = forward(shared.params, shared.state, batch_of(index, data, order, shared))
+        start = shared.offset + index * step.batch
+        return tuple(
+            lax.dynamic_update_slice_in_dim(buffer, output, start, 0)
+            for buffer, output in zip(buffers, outputs, strict=True)
+        )
+
+    return {"train": train, "test": test, "predict": predict}[step.mode]
+
+
+def _rows_of(leaf: Any, rows: Any, start: Any, step: Step, shuffled: bool) -> Any:
+    """Return a batch of rows; in order they are a slice, where it cannot run past the end."""
+    if shuffled or (step.masked and leaf.shape[0] % step.batch):
+        return jnp.take(leaf, rows, axis=0)
+    return lax.dynamic_slice_in_dim(leaf, start, step.batch, 0)
+
+
+def _constrained(params: Arrays, constraints: tuple[Any, ...]) -> Arrays:
+    return tuple(
+        param if constraint is None else constraint(param)
+        for param, constraint in zip(params, constraints, strict=True)
+    )
