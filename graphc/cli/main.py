@@ -1,0 +1,33 @@
+"""The parser of the command line: one entry a command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from graphc.cli.run import run_script
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; each command leaves its function in `handler`."""
+    parser = argparse.ArgumentParser(prog="graphc", description="A compiler for Keras models.")
+    parser.add_argument("--version", action="version", version=version("graphc-compiler"))
+    commands = parser.add_subparsers(title="commands", required=True, metavar="command")
+    run = commands.add_parser(
+        "run",
+        help="run a Keras or tf.keras script, unmodified, through graphc",
+        description="Run a script in which `import keras`, `import tensorflow as tf` and the like "
+        "mean graphc. Everything after the script's name is passed on to it.",
+    )
+    run.add_argument("script", type=Path, help="the Python file to run")
+    run.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
+    run.set_defaults(handler=lambda options: run_script(options.script, options.args))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (`sys.argv[1:]` by default) and return its exit status."""
+    options = build_parser().parse_args(argv)
+    return options.handler(options)
