@@ -1,0 +1,363 @@
+"""`Layer`: configuration, variables, and a `call` that maps tensors to tensors."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import located
+from graphc.keras.engine import tracking
+from graphc.keras.engine.call import (
+    CallArguments,
+    any_mask,
+    convert_arguments,
+    fill_masks,
+    is_tensor_like,
+    mask_of,
+    resolve_training,
+    set_masks,
+    training_phase,
+)
+from graphc.keras.engine.dispatch import apply, infer_call
+from graphc.keras.engine.dtype_policy import DTypePolicy, get_policy
+from graphc.keras.engine.input_spec import check_input
+from graphc.keras.engine.lookups import LOOKUPS
+from graphc.keras.engine.opaque import open_or_opaque
+from graphc.keras.engine.operation import Operation, record_call
+from graphc.keras.engine.scope import current_scope, current_trace, user_source
+from graphc.keras.engine.settings import auto_name, is_float_dtype
+from graphc.keras.engine.structure import flatten, map_structure
+from graphc.keras.engine.tensor import KerasTensor
+from graphc.keras.engine.variable import autocast
+from graphc.keras.engine.weights import LayerWeights
+
+INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "input_dim", "batch_shape", "batch_size")
+
+
+class Layer(LayerWeights, Operation):
+    """The base of all layers: Keras 3's `Layer`.
+
+    Args:
+        activity_regularizer: a penalty on the output, added to the loss.
+        trainable: whether `fit` updates its variables.
+        dtype: a dtype or a `DTypePolicy`.
+        autocast: whether float inputs are cast to the compute dtype.
+        name: its name; made from the class name otherwise.
+
+    Raises:
+        ValueError: an unknown keyword argument.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = super().__new__(cls)
+        object.__setattr__(layer, "_source", user_source())
+        object.__setattr__(layer, "_constructed_with", (args, kwargs))
+        return layer
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(
+                f"Argument `name` must be a string and cannot contain character `/`. "
+                f"Received: name={name} (of type {type(name)})"
+            )
+        Operation.__init__(self, name or auto_name(type(self).__name__))
+        self._losses: list[Any] = []
+        self._trainable = bool(trainable)
+        self.built = False
+        self._called = False
+        self.dtype_policy: DTypePolicy = get_policy(dtype)
+        self.autocast = autocast
+        self.input_spec: Any = None
+        self.supports_masking = type(self).compute_mask is not Layer.compute_mask
+        self.activity_regularizer = LOOKUPS["regularizer"](activity_regularizer)
+        self._build_shapes: Any = None
+        self._call_arguments = CallArguments(self.call)
+        self._input_shape_arg = _input_shape(kwargs)
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
+            )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and getattr(self, "built", False):
+            tracking.structural_change()
+        super().__setattr__(name, value)
+
+    # What subclasses write
+
+    def build(self, input_shape: Any) -> None:
+        """Create the variables. Subclasses override it; the default only builds sub-layers."""
+        self._build_by_run(input_shape)
+        self.built = True
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Map input tensors to output tensors. Subclasses override it."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `call()` method implemented."
+        )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the output's mask, given the input's."""
+        return previous_mask
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the output's shape for an input's shape (None where unknown)."""
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), args[0])
+        outputs = self.compute_output_spec(inputs, *args[1:], **kwargs)
+        return map_structure(lambda tensor: tensor.shape, outputs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return KerasTensors like the outputs, by tracing `call` without computing anything."""
+        self._maybe_build(self._call_arguments.named(args, kwargs))
+        return infer_call(self._run, args, kwargs)
+
+    # The call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "_call_arguments" not in self.__dict__:
+            raise RuntimeError(
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the "
+                "first statement of `__init__()`."
+            )
+        self._called = True
+        args, kwargs = convert_arguments((args, kwargs), self.dtype_policy, self.autocast)
+        named = self._call_arguments.named(args, kwargs)
+        if named:
+            first = next(iter(named.values()))
+            check_input(self.input_spec, first, self.name, self._source)
+        self._maybe_build(named)
+        if any(isinstance(leaf, KerasTensor) for leaf in flatten((args, kwargs))):
+            return record_call(self, args, kwargs, self._infer(named, args, kwargs))
+        return self._run(*args, **kwargs)
+
+    def _infer(self, named: dict[str, Any], args: Any, kwargs: Any) -> Any:
+        if type(self).compute_output_spec is not Layer.compute_output_spec:
+            return self.compute_output_spec(*args, **kwargs)
+        if type(self).compute_output_shape is Layer.compute_output_shape or len(named) > 1:
+            return infer_call(self._run, args, kwargs)
+        shapes = map_structure(lambda tensor: tensor.shape, next(iter(named.values())))
+        shape = self.compute_output_shape(shapes)
+        return map_shapes(lambda size: KerasTensor(size, self.compute_dtype), shape)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        """Call on arrays or symbols: resolve the phase and masks, then `call`."""
+        arguments = self._call_arguments
+        named = arguments.named(args, kwargs)
+        training = resolve_training(arguments, named.get("training"))
+        if arguments.training and training is not None and "training" not in named:
+            kwargs["training"] = training
+        fill_masks(arguments, named, kwargs)
+        first = next(iter(named.values()), None)
+        masks = kwargs.get("mask") if kwargs.get("mask") is not None else mask_of(first)
+        with training_phase(training), autocast(self._autocast_dtype()):
+            outputs = self._call_in_scope(args, kwargs)
+        self._hand_on_masks(first, outputs, masks)
+        return outputs
+
+    def _call_in_scope(self, args: Any, kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None:
+            outputs = self.call(*args, **kwargs)
+            self._penalise_activity(outputs)
+            return outputs
+        with trace.layer(self.name, self._source):
+            outputs = open_or_opaque(self.call, args, kwargs, self.variables, self.name)
+            self._penalise_activity(outputs)
+        return outputs
+
+    def _autocast_dtype(self) -> str | None:
+        if not self.autocast or not is_float_dtype(self.compute_dtype):
+            return None
+        return self.compute_dtype if self.compute_dtype != self.variable_dtype else None
+
+    def _penalise_activity(self, outputs: Any) -> None:
+        if self.activity_regularizer is None:
+            return
+        for output in flatten(outputs):
+            loss = self.activity_regularizer(output)
+            size = float(output.shape[0]) if output.ndim else 1.0
+            self.add_loss(apply("math.divide", loss, size))
+
+    def _hand_on_masks(self, first: Any, outputs: Any, masks: Any) -> None:
+        if self.supports_masking:
+            set_masks(outputs, self.compute_mask(first, masks))
+        elif any_mask(masks):
+            warnings.warn(
+                f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a "
+                "mask attached to it. However, this layer does not support masking and will "
+                "therefore destroy the mask information. Downstream layers will not see the mask.",
+                stacklevel=2,
+            )
+
+    # Building
+
+    def _maybe_build(self, named: dict[str, Any]) -> None:
+        if self.built:
+            return
+        shapes = {
+            name: map_structure(_shape_of, value)
+            for name, value in named.items()
+            if any(is_tensor_like(leaf) for leaf in flatten(value))
+        }
+        if type(self).build is Layer.build:
+            self.built = True
+            return
+        self._build_shapes = next(iter(shapes.values()), None) if len(shapes) < 2 else shapes
+        self.build(*_build_arguments(self.build, shapes))
+        self.built = True
+
+    def _build_by_run(self, input_shape: Any) -> None:
+        """Build the sub-layers by tracing `call` on a tensor of this shape."""
+        if type(self).call is Layer.call or not tracking_sublayers(self):
+            return
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
+        infer_call(self._run, (inputs,), {})
+
+    def add_loss(self, loss: Any) -> None:
+        """Add scalar tensors, computed in `call`, to the training loss."""
+        for value in flatten(loss):
+            if not is_tensor_like(value):
+                raise ValueError(
+                    "`add_loss()` expects tensors that were computed from the layer's input. "
+                    f"Received: {value}"
+                )
+            scope = current_scope()
+            (self._losses if scope is None else scope.losses).append(value)
+
+    # Configuration
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the variables."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that `call` computes in."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the variables."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def path(self) -> str:
+        """The layer's name as the start of its variables' paths."""
+        return self.name
+
+    @property
+    def input(self) -> Any:
+        """The input KerasTensor(s) of the first call."""
+        return self._first_node().arguments.args[0]
+
+    @property
+    def output(self) -> Any:
+        """The output KerasTensor(s) of the first call."""
+        return self._first_node().output_structure
+
+    def _first_node(self) -> Any:
+        if self._inbound_nodes:
+            return self._inbound_nodes[0]
+        raise AttributeError(
+            f"The layer {self.name} has never been called on a KerasTensor and thus has no defined "
+            "input and output."
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; subclasses add theirs."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
+        config["dtype"] = LOOKUPS["serialize"](self.dtype_policy)
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = LOOKUPS["serialize"](self.activity_regularizer)
+        return config if type(self).get_config is not Layer.get_config else self._auto_config(config)
+
+    def _auto_config(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments that the object was made with: a subclass wrote no `get_config`."""
+        if type(self).__init__ is Layer.__init__:
+            return config
+        args, kwargs = self._constructed_with
+        bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs).arguments
+        given = {k: v for k, v in list(bound.items())[1:] if k != "kwargs"}
+        given.update(bound.get("kwargs", {}))
+        names = inspect.signature(type(self).__init__).parameters
+        rest = any(p.kind is p.VAR_KEYWORD for p in names.values())
+        return {**{k: v for k, v in config.items() if rest or k in names}, **given}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Make a layer from `get_config()`."""
+        config = dict(config)
+        config["dtype"] = LOOKUPS["deserialize"](config.get("dtype"))
+        if config["dtype"] is None:
+            del config["dtype"]
+        return cls(**config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the shapes that the layer was built with."""
+        return None if self._build_shapes is None else {"input_shape": self._build_shapes}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build from `get_build_config()`."""
+        if config and "input_shape" in config:
+            self.build(config["input_shape"])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _located(self, message: str) -> str:
+        return located(message, self.name, self._source)
+
+
+def tracking_sublayers(layer: Any) -> list[Any]:
+    """Return the layers among a layer's attributes."""
+    return tracking.unique(i for i in tracking.attributes(layer) if isinstance(i, Layer))
+
+
+def map_shapes(function: Any, shapes: Any) -> Any:
+    """Apply a function to every shape (a tuple of sizes) in a structure of shapes."""
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, value) for key, value in shapes.items()}
+    if all(size is None or isinstance(size, (int, np.integer)) for size in shapes):
+        return function(tuple(shapes))
+    return [map_shapes(function, shape) for shape in shapes]
+
+
+def _shape_of(leaf: Any) -> Any:
+    return tuple(leaf.shape) if is_tensor_like(leaf) else None
+
+
+def _build_arguments(build: Any, shapes: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the shapes that `build` asks for: one, or one a parameter (`query_shape`, ...)."""
+    names = list(inspect.signature(build).parameters)
+    by_name = {f"{name}_shape": shape for name, shape in shapes.items()}
+    if len(names) > 1 and all(name in by_name for name in names):
+        return tuple(by_name[name] for name in names)
+    return tuple(list(shapes.values())[:1]) or (None,)
+
+
+def _input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """Take the arguments that state an input's shape out of `kwargs`; return it with its batch."""
+    given = {key: kwargs.pop(key) for key in INPUT_ARGUMENTS if key in kwargs}
+    whole = given.get("batch_input_shape", given.get("batch_shape"))
+    if whole is not None:
+        return tuple(whole)
+    shape = given.get("input_shape")
+    if shape is None and given.get("input_dim") is not None:
+        shape = (given["input_dim"],)
+    if shape is None:
+        return None
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return (given.get("batch_size"), *shape)

@@ -1,0 +1,89 @@
+"""The opaque call: code that needs real arrays (raw `jax.numpy`) as one node of the graph.
+
+Its variables become operands and their new values results, so that state, gradients and clones of
+the layer stay correct; no pass looks inside, and `explain()` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphc.errors import SymbolConversionError
+from graphc.keras.engine.scope import Scope, TraceScope, current_trace, entered
+from graphc.keras.engine.structure import flatten, pack_as
+from graphc.keras.engine.tensor import Symbol
+
+
+class OpaqueCall:
+    """A Python function of arrays as an attribute of a `core.call` node (equal by identity)."""
+
+    def __init__(
+        self, function: Callable[..., Any], arguments: Any, variables: Sequence[Any], name: str
+    ) -> None:
+        self.function, self.variables, self.name = function, tuple(variables), name
+        leaves = flatten(arguments)
+        self.places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Symbol)]
+        self.arguments = pack_as(arguments, [None if isinstance(i, Symbol) else i for i in leaves])
+        self.outputs: Any = None
+        self.loss_count = 0
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        count = len(self.places)
+        leaves = flatten(self.arguments)
+        for place, array in zip(self.places, arrays[:count], strict=True):
+            leaves[place] = array
+        args, kwargs = pack_as(self.arguments, leaves)
+        scope = Scope(dict(zip(self.variables, arrays[count:], strict=True)))
+        with entered(scope):
+            self.outputs = self.function(*args, **kwargs)
+        self.loss_count = len(scope.losses)
+        state = [scope.read(variable) for variable in self.variables if not variable.trainable]
+        return (*flatten(self.outputs), *state, *scope.losses)
+
+    def __repr__(self) -> str:
+        return f"<opaque {self.name}>"
+
+
+def open_or_opaque(
+    function: Callable[..., Any], args: Any, kwargs: Any, variables: Sequence[Any], name: str
+) -> Any:
+    """Call a user's function; inside a trace, one that needs real arrays becomes an opaque node."""
+    trace = current_trace()
+    if trace is None:
+        return function(*args, **kwargs)
+    before, losses = dict(trace.values), len(trace.losses)
+    try:
+        return function(*args, **kwargs)
+    except SymbolConversionError:
+        if not any(isinstance(leaf, Symbol) for leaf in flatten((args, kwargs))):
+            raise
+    trace.values.clear()
+    trace.values.update(before)
+    del trace.losses[losses:]
+    return opaque_call(trace, function, args, kwargs, variables, name)
+
+
+def opaque_call(
+    trace: TraceScope,
+    function: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    variables: Sequence[Any],
+    name: str,
+) -> Any:
+    """Emit one `core.call` node that runs `function(*args, **kwargs)` on arrays."""
+    arguments = (args, kwargs)
+    call = OpaqueCall(function, arguments, variables, name)
+    operands = [leaf for leaf in flatten(arguments) if isinstance(leaf, Symbol)]
+    operands += [trace.read(variable) for variable in variables]
+    results = trace.emit("core.call", operands, {"fn": call})
+    leaves = flatten(call.outputs)
+    outputs, rest = results[: len(leaves)], list(results[len(leaves) :])
+    changing = [variable for variable in variables if not variable.trainable]
+    for variable in changing:
+        trace.write(variable, rest.pop(0))
+    trace.losses.extend(rest)
+    call_outputs = pack_as(call.outputs, list(outputs))
+    call.outputs = None
+    return call_outputs

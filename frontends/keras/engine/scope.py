@@ -1,0 +1,145 @@
+"""The environment of a trace: what each variable is right now, and what the trace collects."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from graphc.builder import Builder
+from graphc.ir import Value
+from graphc.keras.engine.tensor import Symbol
+from graphc.spec import TensorSpec
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+_OURS = (_PACKAGE, str(Path(sys.modules["graphc"].__file__ or "").resolve().parent))
+
+
+class Scope:
+    """Maps variables to values for a while: reads see the newest write, nothing is really set."""
+
+    def __init__(self, values: dict[Any, Any] | None = None) -> None:
+        self.values: dict[int, Any] = {id(k): v for k, v in (values or {}).items()}
+        self.keys: dict[int, Any] = {id(k): k for k in (values or {})}
+        self.losses: list[Any] = []
+
+    def read(self, variable: Any) -> Any:
+        """Return the variable's value here; its real one where nothing was said."""
+        found = self.values.get(id(variable))
+        return variable.stored if found is None else found
+
+    def write(self, variable: Any, value: Any) -> None:
+        """Let later reads see `value`."""
+        self.values[id(variable)] = value
+        self.keys[id(variable)] = variable
+
+
+class TraceScope(Scope):
+    """A scope whose values are symbols of one graph.
+
+    `params` are declared first, in order; every other variable becomes state when first read.
+    """
+
+    def __init__(self, params: Sequence[Any] = (), state: Sequence[Any] = ()) -> None:
+        super().__init__()
+        self.builder = Builder()
+        self.valid: Symbol | None = None  # float [B]: 1 for a real row, 0 for padding
+        self.params: list[Any] = []
+        self.state: list[Any] = []
+        self.scalars: list[Callable[[], float]] = []
+        self._scalar_symbols: dict[tuple[int, str], Symbol] = {}
+        for variable in params:
+            self._declare(variable, self.params, self.builder.param)
+        for variable in state:
+            self._declare(variable, self.state, self.builder.state)
+
+    def read(self, variable: Any) -> Symbol:
+        """Return the symbol of the variable's newest value."""
+        found = self.values.get(id(variable))
+        if found is not None:
+            return found
+        return self._declare(variable, self.state, self.builder.state)
+
+    def input(self, spec: TensorSpec, name: str = "") -> Symbol:
+        """Declare an input of the graph."""
+        return Symbol(self.builder.input(spec, name))
+
+    def scalar(self, owner: Any, name: str) -> Symbol:
+        """Return `owner.name` as a float32 input that is read anew before every run."""
+        key = (id(owner), name)
+        if key not in self._scalar_symbols:
+            self.scalars.append(lambda: getattr(owner, name))
+            self._scalar_symbols[key] = self.input(TensorSpec((), "float32"), name)
+        return self._scalar_symbols[key]
+
+    def updates(self) -> list[Value]:
+        """Return the value of every state variable at the end of the trace."""
+        return [self.as_value(self.values[id(variable)]) for variable in self.state]
+
+    def as_value(self, tensor: Any) -> Value:
+        """Return a symbol's value; an array or a number becomes a constant."""
+        return tensor.value if isinstance(tensor, Symbol) else self.builder.constant(tensor)
+
+    def emit(self, op: str, tensors: Sequence[Any], attrs: dict[str, Any]) -> Any:
+        """Emit one op on symbols, arrays and numbers."""
+        operands = [t.value if isinstance(t, Symbol) else t for t in tensors]
+        result = self.builder.emit(op, *operands, **attrs)
+        if isinstance(result, tuple):
+            return tuple(Symbol(value) for value in result)
+        return Symbol(result)
+
+    @contextmanager
+    def layer(self, name: str, source: str) -> Iterator[None]:
+        """Stamp the nodes made inside with a longer layer path and the user's line."""
+        builder = self.builder
+        before = builder.scope, builder.source
+        builder.scope = f"{builder.scope}/{name}" if builder.scope else name
+        builder.source = source or builder.source
+        try:
+            yield
+        finally:
+            builder.scope, builder.source = before
+
+    def _declare(
+        self, variable: Any, members: list[Any], make: Callable[[TensorSpec, str], Value]
+    ) -> Symbol:
+        spec = TensorSpec(tuple(variable.shape), variable.dtype)
+        symbol = Symbol(make(spec, variable.path))
+        members.append(variable)
+        self.write(variable, symbol)
+        return symbol
+
+
+_CURRENT: ContextVar[Scope | None] = ContextVar("graphc_scope", default=None)
+
+
+def current_scope() -> Scope | None:
+    """Return the innermost scope, if any."""
+    return _CURRENT.get()
+
+
+def current_trace() -> TraceScope | None:
+    """Return the innermost scope if it is a trace."""
+    scope = _CURRENT.get()
+    return scope if isinstance(scope, TraceScope) else None
+
+
+@contextmanager
+def entered(scope: Scope | None) -> Iterator[Scope | None]:
+    """Make `scope` the current one; None suspends any."""
+    token = _CURRENT.set(scope)
+    try:
+        yield scope
+    finally:
+        _CURRENT.reset(token)
+
+
+def user_source() -> str:
+    """Return "file:line" of the nearest caller outside graphc."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"

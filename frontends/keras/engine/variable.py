@@ -1,0 +1,189 @@
+"""`Variable`: a named view of an array that a shelf owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from graphc.keras.engine.scope import current_scope, entered
+from graphc.keras.engine.settings import auto_name, is_float_dtype, standardize_dtype
+from graphc.keras.engine.tensor import Symbol, TensorOperators
+from graphc.runtime.store import Shelf
+
+_AUTOCAST: ContextVar[str | None] = ContextVar("graphc_autocast", default=None)
+AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
+
+
+@contextmanager
+def autocast(dtype: str | None) -> Iterator[None]:
+    """Let float variables read as `dtype` inside (the compute dtype of a layer)."""
+    token = _AUTOCAST.set(dtype)
+    try:
+        yield
+    finally:
+        _AUTOCAST.reset(token)
+
+
+class Variable(TensorOperators):
+    """A tensor that persists: Keras 3's `Variable`.
+
+    Args:
+        initializer: a callable (shape, dtype) -> array, its name, or the initial value.
+        shape: needed when the initializer is a callable.
+        dtype: floatx, or the initial value's dtype, when not given.
+        trainable: whether `fit` updates it by its gradient.
+        autocast: whether a layer's compute dtype applies to it.
+
+    Raises:
+        ValueError: no shape for a callable, or an unknown aggregation.
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if aggregation not in AGGREGATIONS:
+            raise ValueError(
+                f"Invalid value for argument `aggregation`. Expected one of {AGGREGATIONS}. "
+                f"Received: aggregation={aggregation}"
+            )
+        self.name = name or auto_name("variable")
+        self.path = self.name
+        self.born_trainable = trainable  # freezing changes `trainable`, never this
+        self.trainable, self.autocast, self.aggregation = trainable, autocast, aggregation
+        self.synchronization = synchronization
+        self.overwrite_with_gradient = False
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        value = _initial_value(initializer, shape, dtype)
+        self.shape: tuple[int, ...] = tuple(value.shape)
+        self.dtype = standardize_dtype(value.dtype)
+        self.home: tuple[Shelf, int] = (Shelf([value]), 0)
+
+    @property
+    def stored(self) -> Any:
+        """The array itself, whatever is being traced."""
+        shelf, place = self.home
+        return shelf.read(place)
+
+    @property
+    def value(self) -> Any:
+        """The current value: always up to date, a symbol inside a trace."""
+        scope = current_scope()
+        value = self.stored if scope is None else scope.read(self)
+        dtype = _AUTOCAST.get()
+        if dtype is None or not self.autocast or dtype == self.dtype or not is_float_dtype(self.dtype):
+            return value
+        return value.astype(dtype)
+
+    def assign(self, value: Any) -> Any:
+        """Set the value.
+
+        Raises:
+            ValueError: another shape than the variable's.
+        """
+        value = self._conform(value)
+        scope = current_scope()
+        if scope is not None:
+            scope.write(self, value)
+            return value
+        shelf, place = self.home
+        shelf.write(place, value)
+        return value
+
+    def assign_add(self, value: Any) -> Any:
+        """Add to the value."""
+        return self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> Any:
+        """Subtract from the value."""
+        return self.assign(self - value)
+
+    def numpy(self) -> np.ndarray:
+        """Return the value as a NumPy array."""
+        return np.asarray(self.value)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def _conform(self, value: Any) -> Any:
+        value = value.value if isinstance(value, Variable) else value
+        if not isinstance(value, (Symbol, jax.Array)):
+            value = np.asarray(value)
+        if tuple(value.shape) != self.shape:
+            raise ValueError(
+                f"The shape of the target variable and the shape of the assigned value do not "
+                f"match. Expected: variable.shape={self.shape} ({self.path}). "
+                f"Received: value.shape={tuple(value.shape)}"
+            )
+        if isinstance(value, np.ndarray):
+            return jnp.asarray(value, dtype=self.dtype)
+        return value if str(value.dtype) == self.dtype else value.astype(self.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.value, dtype=dtype)
+
+    def __jax_array__(self) -> Any:
+        value = self.value
+        return value.__jax_array__() if isinstance(value, Symbol) else value
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        head = f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}"
+        if current_scope() is not None:
+            return f"{head}>"
+        return f"{head}, value={np.asarray(self.home[0].arrays[self.home[1]])}>"
+
+
+def _initial_value(initializer: Any, shape: Any, dtype: Any) -> jax.Array:
+    """Return the initial array, computed now even when a trace is under way."""
+    if isinstance(initializer, str):
+        initializer = INITIALIZERS[0](initializer)
+    if not callable(initializer):
+        value = initializer.value if isinstance(initializer, Variable) else initializer
+        array = value if isinstance(value, jax.Array) else np.asarray(value)
+        given = array.dtype if dtype is None else dtype
+        name = standardize_dtype(None if dtype is None and _is_double(array) else given)
+        return jnp.array(array, dtype=name, copy=True)
+    if shape is None:
+        raise ValueError(
+            "When creating a Variable from an initializer, the `shape` argument is needed. "
+            f"Received: initializer={initializer} and shape={shape}"
+        )
+    shape, dtype = tuple(int(size) for size in shape), standardize_dtype(dtype)
+    with entered(None), autocast(None), jax.ensure_compile_time_eval():
+        return jnp.asarray(initializer(shape, dtype=dtype), dtype=dtype)
+
+
+def _is_double(array: Any) -> bool:
+    return array.dtype == np.float64
+
+
+INITIALIZERS: list[Any] = []  # [initializers.get]: set by that package, which needs Variable

@@ -1,0 +1,171 @@
+"""The variables of a layer: adding, listing, freezing, getting and setting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.keras.engine import tracking
+from graphc.keras.engine.lookups import LOOKUPS
+from graphc.keras.engine.scope import current_scope
+from graphc.keras.engine.variable import Variable
+
+
+class LayerWeights:
+    """The half of `Layer` that owns variables."""
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a variable of this layer.
+
+        Args:
+            shape: its shape; () when not given.
+            initializer: glorot_uniform for floats and zeros otherwise, when not given.
+            dtype: the layer's variable dtype, when not given.
+        """
+        dtype = dtype or self.variable_dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in str(dtype) else "zeros"
+        shape = () if shape is None else tuple(shape)
+        variable = Variable(
+            LOOKUPS["initializer"](initializer), shape, dtype, trainable, autocast, aggregation,
+            name=name,
+        )  # fmt: skip
+        variable.path = f"{self.path}/{variable.name}"
+        variable.regularizer = LOOKUPS["regularizer"](regularizer)
+        variable.constraint = LOOKUPS["constraint"](constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        if trainable:
+            variable.trainable = self._trainable
+        self.__dict__.setdefault("_added", []).append(variable)
+        tracking.structural_change()
+        return variable
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+        found = [self] if include_self else []
+        for layer in self._sublayers():
+            found += layer._flatten_layers() if recursive else [layer]
+        return tracking.unique(found)
+
+    def _sublayers(self) -> list[Any]:
+        return tracking.unique(i for i in tracking.attributes(self) if isinstance(i, LayerWeights))
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, seed states included: own ones first, then sub-layers'."""
+        found = tracking.own_variables(self) + tracking.seed_states(self)
+        for layer in self._sublayers():
+            found += layer.variables
+        return tracking.unique(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The variables that are saved: without seed states."""
+        found = tracking.own_variables(self)
+        for layer in self._sublayers():
+            found += layer.weights
+        return tracking.unique(found)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that `fit` updates; none when the layer is frozen."""
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All other variables."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that `fit` updates."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """All other weights."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether `fit` updates this layer. Setting it reaches sub-layers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for variable in tracking.own_variables(self):
+            if variable.born_trainable:
+                variable.trainable = self._trainable
+        for layer in self._sublayers():
+            layer.trainable = value
+        tracking.structural_change()
+
+    @property
+    def losses(self) -> list[Any]:
+        """Losses added by `add_loss` in the last call, and penalties on weights."""
+        scope = current_scope()
+        layers = self._flatten_layers()
+        added = scope.losses if scope else [loss for layer in layers for loss in layer._losses]
+        penalties = [
+            variable.regularizer(variable)
+            for variable in self.trainable_weights
+            if variable.regularizer is not None
+        ]
+        return [*added, *penalties]
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return the weights as NumPy arrays."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Set the weights.
+
+        Raises:
+            ValueError: another number of arrays, or another shape, than `weights` has.
+        """
+        variables = self.weights
+        if len(variables) != len(weights):
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of "
+                f"length {len(weights)}, but the layer was expecting {len(variables)} weights."
+            )
+        for variable, value in zip(variables, weights, strict=True):
+            if tuple(np.shape(value)) != variable.shape:
+                raise ValueError(
+                    f"Layer {self.name} weight shape {variable.shape} is not compatible with "
+                    f"provided weight shape {tuple(np.shape(value))} ({variable.path})."
+                )
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """Return the number of scalars in the weights.
+
+        Raises:
+            ValueError: the layer is not built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't "
+                "built. You can build it manually via: `layer.build(input_shape)`."
+            )
+        return int(sum(np.prod(variable.shape) for variable in self.weights))
