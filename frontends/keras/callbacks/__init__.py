@@ -1,0 +1,28 @@
+"""Callbacks: what happens around the steps of fit, evaluate and predict."""
+
+from graphc.keras.callbacks.batch_hooks import overrides_batch_hooks
+from graphc.keras.callbacks.callback import Callback
+from graphc.keras.callbacks.callback_list import CallbackList
+from graphc.keras.callbacks.csv_logger import CSVLogger
+from graphc.keras.callbacks.early_stopping import EarlyStopping
+from graphc.keras.callbacks.history import History
+from graphc.keras.callbacks.lambda_callback import LambdaCallback
+from graphc.keras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from graphc.keras.callbacks.model_checkpoint import ModelCheckpoint
+from graphc.keras.callbacks.progbar_logger import ProgbarLogger
+from graphc.keras.callbacks.terminate_on_nan import TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+    "overrides_batch_hooks",
+]

@@ -1,0 +1,96 @@
+"""`Input`: the symbolic start of a functional model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.keras.engine.input_spec import InputSpec
+from graphc.keras.engine.layer import Layer
+from graphc.keras.engine.operation import record_call
+from graphc.keras.engine.settings import auto_name
+from graphc.keras.engine.tensor import KerasTensor
+
+
+class InputLayer(Layer):
+    """The layer that owns an input tensor."""
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name or auto_name("input_layer"))
+        if kwargs.get("input_shape") is not None and shape is None:
+            shape = kwargs["input_shape"]
+        if shape is None and batch_shape is None:
+            raise ValueError("You must pass a `shape` argument.")
+        if batch_shape is None:
+            sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+            batch_shape = (batch_size, *sizes)
+        self.batch_shape = tuple(batch_shape)
+        self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
+        tensor = input_tensor
+        if tensor is None:
+            tensor = KerasTensor(self.batch_shape, dtype or "float32", self.sparse, name=self.name)
+        self._dtype = tensor.dtype
+        self.built = True
+        self.input_spec = InputSpec(shape=self.batch_shape)
+        record_call(self, (), {}, tensor)
+
+    def call(self) -> None:
+        """An input is never called."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the input."""
+        return self._dtype
+
+    @property
+    def output(self) -> KerasTensor:
+        """The input tensor."""
+        return self._inbound_nodes[0].outputs[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "batch_shape": self.batch_shape, "dtype": self._dtype, "sparse": self.sparse,
+            "ragged": self.ragged, "name": self.name, "optional": self.optional,
+        }  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InputLayer:
+        """Make an input layer from `get_config()`."""
+        return cls(**config)
+
+
+def Input(  # noqa: N802  (Keras's name)
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> Any:
+    """Return a symbolic tensor of shape (batch, *shape) to start a functional model from.
+
+    Args:
+        shape: sizes without the batch; None marks an unknown one.
+        batch_size: the batch's size, where it is fixed.
+        batch_shape: the whole shape, instead of the two above.
+
+    Raises:
+        ValueError: no shape.
+    """
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+    return layer.output

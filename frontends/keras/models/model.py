@@ -1,0 +1,272 @@
+"""`Model`: a layer with `compile`, `fit`, `evaluate` and `predict`; functional or subclassed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.errors import located
+from graphc.keras.engine.dispatch import apply, infer_call
+from graphc.keras.engine.input_spec import InputSpec
+from graphc.keras.engine.layer import Layer, map_shapes
+from graphc.keras.engine.settings import auto_name
+from graphc.keras.engine.structure import flatten, map_structure
+from graphc.keras.engine.tensor import KerasTensor
+from graphc.keras.models.record import Record
+from graphc.keras.models.summary import print_summary
+from graphc.keras.saving.weights import load_weights, save_weights
+from graphc.keras.training.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """A layer that can be trained: Keras 3's `Model`.
+
+    `Model(inputs, outputs)` is functional: the calls between the two are replayed. A subclass
+    defines its own `call`; it may also pass `inputs` and `outputs` to `super().__init__`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        inputs, outputs, kwargs = _functional_arguments(args, kwargs)
+        self._record: Record | None = None
+        name = kwargs.pop("name", None)
+        if outputs is not None and name is None and type(self) is Model:
+            name = auto_name("functional")
+        Trainer.__init__(self)
+        Layer.__init__(self, name=name, **kwargs)
+        self.supports_masking = True
+        if outputs is not None:
+            self._set_record(Record(inputs, outputs))
+
+    def _set_record(self, record: Record) -> None:
+        self._record = record
+        self._functional_layers = record.layers
+        self.input_spec = None
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Replay the functional graph; a subclass overrides this."""
+        if self._record is None:
+            raise NotImplementedError(
+                f"Model {type(self).__name__} does not have a `call()` method implemented."
+            )
+        values = self._match_inputs(inputs)
+        if mask is not None:
+            for value, one in zip(values, flatten(mask), strict=True):
+                if one is not None and not isinstance(value, KerasTensor):
+                    value._keras_mask = one
+        return self._record.run(values)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return None: each layer inside hands its own mask on."""
+        return None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call on KerasTensors or symbols (recorded, traced), or on arrays (compiled)."""
+        return self._call_compiled(super().__call__, args, kwargs)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly inside, in order."""
+        return self._sublayers()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by name or by position.
+
+        Raises:
+            ValueError: none or both are given, or there is no such layer.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(
+                "Provide either a layer name or layer index at `get_layer`, not both. "
+                f"Received: name={name}, index={index}"
+            )
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has "
+                    f"{len(layers)} layers."
+                )
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        known = [layer.name for layer in layers]
+        raise ValueError(f"No such layer: {name}. Existing layers are: {known}.")
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The input tensors, as a list."""
+        return self._need_record().input_tensors
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The output tensors, as a list."""
+        return self._need_record().output_tensors
+
+    @property
+    def input(self) -> Any:
+        """The input tensor(s) in the structure given."""
+        return self._need_record().inputs
+
+    @property
+    def output(self) -> Any:
+        """The output tensor(s) in the structure given."""
+        return self._need_record().outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape(s) of the input(s)."""
+        return self._need_record().shapes
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape(s) of the output(s)."""
+        return map_structure(lambda tensor: tensor.shape, self._need_record().outputs)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [tensor.name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: those of the layers that make them."""
+        return output_names(self._record) if self._record else []
+
+    @property
+    def _operations(self) -> list[Any]:
+        return self._record.operations if self._record else []
+
+    @property
+    def _nodes(self) -> list[Any]:
+        return self._record.nodes if self._record else []
+
+    def _need_record(self) -> Record:
+        if self._record is None:
+            raise AttributeError(
+                f"The model {self.name} has no defined inputs and outputs: it is not functional, "
+                "or it is a Sequential model that does not know its input shape yet."
+            )
+        return self._record
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the variables by tracing `call` on this shape (a tuple, list or dict of shapes)."""
+        if self._record is not None:
+            self.built = True
+            return
+        if type(self).call is Model.call:
+            self.built = True
+            return
+        names = [n for n in self._call_arguments.names if n not in ("training", "mask", "kwargs")]
+        spread = isinstance(input_shape, (list, tuple)) and len(names) == len(input_shape) > 1
+        spread = spread and all(isinstance(one, (list, tuple)) for one in input_shape)
+        shapes = list(input_shape) if spread else [input_shape]
+        args = tuple(map_shapes(lambda s: KerasTensor(s, "float32"), shape) for shape in shapes)
+        infer_call(self._run, args, {})
+        self.built = True
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build from `get_build_config()`."""
+        if config and not self.built:
+            self.build(config.get("input_shape"))
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print the layers, their output shapes and parameter counts."""
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Write the weights to a `.weights.h5` file."""
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Read the weights from a `.weights.h5` file."""
+        load_weights(self, filepath, skip_mismatch)
+
+    def _match_inputs(self, inputs: Any) -> list[Any]:
+        """Return the tensors for the record's inputs, in order, with rank and dtype adjusted."""
+        record = self._need_record()
+        values = flatten(self._by_name(inputs, record))
+        if len(values) != len(record.input_tensors):
+            raise ValueError(
+                f"Layer '{self.name}' expected {len(record.input_tensors)} input(s). "
+                f"Received {len(values)} instead."
+            )
+        pairs = zip(values, record.input_tensors, strict=True)
+        return [self._adjust(value, wanted, place) for place, (value, wanted) in enumerate(pairs)]
+
+    def _by_name(self, inputs: Any, record: Record) -> Any:
+        if not isinstance(inputs, dict):
+            return inputs
+        if isinstance(record.inputs, dict):
+            missing = sorted(set(record.inputs) - set(inputs))
+            wanted = {key: inputs[key] for key in record.inputs if key in inputs}
+        else:
+            names = [tensor.name for tensor in record.input_tensors]
+            missing = [name for name in names if name not in inputs]
+            wanted = [inputs[name] for name in names if name in inputs]
+        if missing:
+            raise ValueError(
+                f"Model '{self.name}' got a dictionary without the inputs {missing}. "
+                f"Received: keys {sorted(inputs)}"
+            )
+        return wanted
+
+    def _adjust(self, value: Any, wanted: KerasTensor, place: int) -> Any:
+        shape, expected = tuple(value.shape), wanted.shape
+        if len(shape) == len(expected) - 1 and expected[-1] == 1:
+            value = apply("shape.expand_dims", value, axis=-1)
+        elif len(shape) == len(expected) + 1 and shape[-1] == 1:
+            value = apply("shape.squeeze", value, axis=-1)
+        problem = InputSpec(shape=expected).problem(tuple(value.shape))
+        if problem:
+            message = (
+                f'Input {place} of model "{self.name}" ({wanted.name}) is incompatible with it: '
+                f"expected shape={expected}, found shape={shape}. Received: input of shape {shape}"
+            )
+            raise ValueError(located(message, wanted.name, self._source))
+        if str(value.dtype) != wanted.dtype:
+            mask = getattr(value, "_keras_mask", None)
+            value = apply("core.cast", value, dtype=wanted.dtype)
+            if mask is not None:
+                value._keras_mask = mask
+        return value
+
+
+def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Return inputs, outputs and the remaining keyword arguments of `Model(...)`."""
+    kwargs = dict(kwargs)
+    given = dict(zip(("inputs", "outputs", "name"), args, strict=False))
+    kwargs.update(given)
+    inputs, outputs = kwargs.pop("inputs", None), kwargs.pop("outputs", None)
+    if (inputs is None) != (outputs is None):
+        raise ValueError(
+            "A functional model needs both `inputs` and `outputs`. "
+            f"Received: inputs={inputs}, outputs={outputs}"
+        )
+    return inputs, outputs, kwargs
+
+
+def output_names(record: Record) -> list[str]:
+    """Return a name for each output: its key in a dictionary, else its layer's name."""
+    if isinstance(record.outputs, dict):
+        return sorted(record.outputs)
+    names = [tensor._keras_history.operation.name for tensor in record.output_tensors]
+    seen: dict[str, int] = {}
+    unique_names = []
+    for name in names:
+        count = seen.get(name, 0)
+        seen[name] = count + 1
+        unique_names.append(f"{name}_{count}" if count else name)
+    return unique_names
+
+

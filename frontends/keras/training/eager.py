@@ -1,0 +1,93 @@
+"""`run_eagerly=True`: the same steps without a graph, layer by layer on arrays, for debugging."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from graphc.keras.engine.call import training_phase
+from graphc.keras.engine.scope import Scope, entered
+from graphc.keras.engine.structure import flatten, map_structure
+from graphc.keras.training.arrays import Rows
+from graphc.runtime.data import DeviceData, epoch_order
+
+
+class EagerSteps:
+    """Runs a model's steps by calling it."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def train_epoch(
+        self, rows: Rows, batch: int, steps: int, seed: int, shuffle: bool, callbacks: Any
+    ) -> dict[str, Any]:
+        """Train on one epoch, with every batch hook."""
+        order = np.arange(rows.count)
+        if shuffle:
+            whole = DeviceData((np.zeros(rows.count),), rows.count)
+            order = np.asarray(epoch_order(seed & 0xFFFFFFFF, 0, whole))
+        logs: dict[str, Any] = {}
+        for step in range(steps):
+            chosen = order[step * batch : (step + 1) * batch]
+            callbacks.on_train_batch_begin(step)
+            logs = self.step(rows.take(chosen), training=True)
+            callbacks.on_train_batch_end(step, logs)
+            if self.model.stop_training:
+                break
+        return logs
+
+    def test(self, rows: Rows, batch: int) -> dict[str, Any]:
+        """Return the logs after a pass over the rows."""
+        logs: dict[str, Any] = {}
+        for start in range(0, rows.count, batch):
+            logs = self.step(rows.take(slice(start, start + batch)), training=False)
+        return logs
+
+    def predict(self, rows: Rows, batch: int) -> Any:
+        """Return the outputs for the rows."""
+        found = []
+        for start in range(0, rows.count, batch):
+            x = map_structure(_tensor, rows.take(slice(start, start + batch)).x)
+            with training_phase(False):
+                found.append(map_structure(np.asarray, self.model(x)))
+        return map_structure(lambda *parts: np.concatenate(parts), *found)
+
+    def step(self, rows: Rows, *, training: bool) -> dict[str, Any]:
+        """Do one step on these rows and return the logs."""
+        model = self.model
+        x, y, weight = (map_structure(_tensor, part) for part in rows.structure)
+        if not all(layer.built for layer in model._flatten_layers()):
+            model(x)
+        params = model.trainable_variables
+
+        def loss_of(values: Any) -> Any:
+            scope = Scope(dict(zip(params, values, strict=True)))
+            with entered(scope), training_phase(training):
+                y_pred = model(x)
+                loss = model.compute_loss(x, y, y_pred, weight, training=training)
+            return loss, (y_pred, self._writes(scope, params))
+
+        values = tuple(variable.stored for variable in params)
+        if not training:
+            loss, (y_pred, writes) = loss_of(values)
+        else:
+            model.optimizer.build(params)
+            (loss, (y_pred, writes)), grads = jax.value_and_grad(loss_of, has_aux=True)(values)
+        for variable, value in writes:
+            variable.assign(value)
+        if training:
+            model.optimizer.apply(list(grads), params)
+        model._loss_tracker.update_state(loss, sample_weight=float(flatten(x)[0].shape[0]))
+        if y is not None:
+            model.compute_metrics(x, y, y_pred, weight)
+        return {name: np.asarray(value) for name, value in model.get_metrics_result().items()}
+
+    def _writes(self, scope: Scope, params: list[Any]) -> list[tuple[Any, Any]]:
+        trained = {id(variable) for variable in params}
+        return [(scope.keys[key], scope.values[key]) for key in scope.values if key not in trained]
+
+
+def _tensor(leaf: Any) -> Any:
+    return None if leaf is None else jax.numpy.asarray(leaf)

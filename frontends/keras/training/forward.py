@@ -1,0 +1,187 @@
+"""The forward pass of a model on arrays, compiled: `model(x)`, small `predict` calls, compile."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from graphc.executable import Executable
+from graphc.keras.engine.call import training_phase
+from graphc.keras.engine.scope import TraceScope, entered
+from graphc.keras.engine.structure import flatten, map_structure, pack_as, structure_of
+from graphc.keras.engine.tensor import KerasTensor, Symbol
+from graphc.keras.engine.tracking import Version
+from graphc.keras.engine.variable import Variable
+from graphc.keras.training.arrays import Rows
+from graphc.keras.training.tracer import build_by_trace
+from graphc.lower import default_target
+from graphc.runtime.store import StateStore
+from graphc.separable import mixing_node
+from graphc.spec import TensorSpec, spec_of
+
+KEPT = 16
+
+
+class BoundForward:
+    """One traced forward pass: its executable, bound to the model's variables."""
+
+    def __init__(self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any) -> None:
+        training = mode == "train"
+        scope = TraceScope(model.trainable_variables, model.non_trainable_variables)
+        symbols: list[Symbol] = []
+
+        def symbol(leaf: Any) -> Any:
+            if not _is_tensor(leaf):
+                return leaf
+            symbols.append(scope.input(_spec(leaf), f"input_{len(symbols)}"))
+            return symbols[-1]
+
+        traced_args, traced_kwargs = map_structure(symbol, (args, kwargs))
+        with entered(scope), training_phase(training):
+            outputs = call(*traced_args, **traced_kwargs)
+        self.outputs = structure_of(outputs)
+        values = [scope.as_value(leaf) for leaf in flatten(outputs)]
+        graph = scope.builder.finish(values, scope.updates() if training else ())
+        self.store = StateStore(params=tuple(scope.params), state=tuple(scope.state))
+        self.scalars = tuple(scope.scalars)
+        batch = frozenset(s.value for s in symbols)
+        self.separable = mixing_node(graph, batch, None) is None
+        self.executable = Executable(
+            graph,
+            mode,
+            target,
+            params=lambda: self.store.claim().peek("params"),
+            state=lambda: self.store.peek("state"),
+            keep=self.store.shelves["state"].put,
+            pack=self.outputs.unflatten,
+            unpack=self._unpack,
+        )
+
+    def _unpack(self, *inputs: Any) -> tuple[Any, ...]:
+        leaves = [leaf for leaf in flatten(inputs) if _is_tensor(leaf)]
+        scalars = tuple(np.float32(read()) for read in self.scalars)
+        return (*(_device(leaf) for leaf in leaves), *scalars)
+
+    def run(self, leaves: Any) -> Any:
+        """Run on flat arrays; keep new state in training mode."""
+        return self.executable(*leaves)
+
+
+class Forward:
+    """The forward programs of one model, made anew when its structure changed."""
+
+    def __init__(self) -> None:
+        self._bound: OrderedDict[Any, BoundForward] = OrderedDict()
+
+    def call(self, model: Any, call: Any, args: Any, kwargs: Any) -> Any:
+        """Call the model: on arrays through a compiled program, else as a layer."""
+        leaves = flatten((args, kwargs))
+        tensors = [leaf for leaf in leaves if _is_tensor(leaf)]
+        concrete = [t for t in tensors if not isinstance(t, (jax.core.Tracer, KerasTensor, Symbol))]
+        rest = [leaf for leaf in leaves if not _is_tensor(leaf)]
+        plain = all(isinstance(leaf, (bool, int, float, str, type(None))) for leaf in rest)
+        if not tensors or len(concrete) != len(tensors) or not plain or not _numeric(tensors):
+            return call(*args, **kwargs)
+        if not model.built:
+            build_by_trace(model, Rows((args, kwargs) if kwargs else args[0]))
+        training = _training_of(model, args, kwargs)
+        bound = self._get(model, call, args, kwargs, "train" if training else "infer", None)
+        outputs = bound.run(tensors)
+        return outputs
+
+    def predict(self, model: Any, rows: Rows) -> Any:
+        """Return outputs for a few rows as NumPy arrays; sizes share programs by powers of two."""
+        build_by_trace(model, rows)
+        count = rows.count
+        leaves = rows.leaves
+        bound = self._get(model, model.__call__, (rows.x,), {}, "infer", None, predict=True)
+        if bound.separable and count & (count - 1):
+            padded = 1 << count.bit_length()
+            leaves = [_repeat_first(np.asarray(leaf), padded) for leaf in leaves]
+            x = pack_as(rows.x, leaves)
+            bound = self._get(model, model.__call__, (x,), {}, "infer", None, predict=True)
+        outputs = bound.run(leaves)
+        return map_structure(lambda array: np.asarray(array)[:count], outputs)
+
+    def executable_for(self, model: Any, inputs: Any, mode: Any, target: Any) -> Executable:
+        """Return the executable for inputs given as arrays, specs or shapes."""
+        if inputs is None:
+            inputs = map_structure(lambda t: TensorSpec(_filled(t.shape), t.dtype), model.input)
+        arrays = map_structure(_placeholder, _as_specs(inputs))
+        if not all(layer.built for layer in model._flatten_layers()):
+            build_by_trace(model, Rows(arrays))
+        return self._get(model, model.__call__, (arrays,), {}, mode, target).executable
+
+    def _get(
+        self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any,
+        predict: bool = False,
+    ) -> BoundForward:  # fmt: skip
+        leaves = flatten((args, kwargs))
+        shapes = tuple(
+            (tuple(leaf.shape), str(leaf.dtype)) if _is_tensor(leaf) else leaf for leaf in leaves
+        )
+        target = target or default_target()
+        key = (structure_of((args, kwargs)), shapes, mode, target, Version.number, predict)
+        if key not in self._bound:
+            self._bound[key] = BoundForward(model, call, args, kwargs, mode, target)
+            while len(self._bound) > KEPT:
+                self._bound.popitem(last=False)
+        self._bound.move_to_end(key)
+        return self._bound[key]
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, (jax.Array, np.ndarray, Variable, KerasTensor, Symbol))
+
+
+def _numeric(tensors: list[Any]) -> bool:
+    return all(not isinstance(t, np.ndarray) or t.dtype.kind in "biufc" for t in tensors)
+
+
+def _device(leaf: Any) -> Any:
+    return leaf.value if isinstance(leaf, Variable) else jnp.asarray(leaf)
+
+
+def _spec(leaf: Any) -> TensorSpec:
+    return spec_of(jax.ShapeDtypeStruct(leaf.shape, jax.dtypes.canonicalize_dtype(leaf.dtype)))
+
+
+def _training_of(model: Any, args: Any, kwargs: Any) -> bool:
+    if not model._call_arguments.training:
+        return False
+    named = model._call_arguments.named(args, kwargs)
+    return bool(named.get("training"))
+
+
+def _repeat_first(array: np.ndarray, rows: int) -> np.ndarray:
+    missing = rows - array.shape[0]
+    return np.concatenate([array, np.broadcast_to(array[:1], (missing, *array.shape[1:]))])
+
+
+def _filled(shape: Any) -> tuple[int, ...]:
+    """Return a shape with 1 for the batch when it is unknown."""
+    if any(size is None for size in shape[1:]):
+        raise ValueError(
+            f"The model leaves more than its batch open. Expected `inputs` with all sizes given. "
+            f"Received: shape {tuple(shape)}"
+        )
+    return tuple(1 if size is None else size for size in shape)
+
+
+def _as_specs(inputs: Any) -> Any:
+    if isinstance(inputs, dict):
+        return {name: _as_specs(value) for name, value in inputs.items()}
+    if hasattr(inputs, "shape"):
+        return TensorSpec(_filled(inputs.shape), str(np.dtype(inputs.dtype)))
+    if all(size is None or isinstance(size, int) for size in inputs):
+        return TensorSpec(_filled(inputs), "float32")
+    return [_as_specs(value) for value in inputs]
+
+
+def _placeholder(spec: TensorSpec) -> np.ndarray:
+    """Return an array of this spec that takes no memory."""
+    return np.broadcast_to(np.zeros((), spec.dtype), spec.shape)

@@ -1,0 +1,190 @@
+"""Runs of a model's steps: traced steps cached by structure, and the loop driven over data."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from graphc.keras.callbacks.batch_hooks import overrides_batch_hooks
+from graphc.keras.callbacks.callback_list import CallbackList
+from graphc.keras.engine.tracking import Version
+from graphc.keras.training.arrays import Rows
+from graphc.keras.training.tracer import Mode, TracedStep, build_by_trace, trace_step
+from graphc.lower import default_target
+from graphc.pipeline import selected_passes
+from graphc.passes import PASSES
+from graphc.runtime.data import DeviceData
+from graphc.runtime.loop import Hooks, Interrupt, Pace, Run, run_epoch
+from graphc.runtime.step import Program, Shared, TrainState, program_for
+from graphc.runtime.store import StateStore
+
+TRACES_KEPT = 16
+
+
+@dataclass
+class Bound:
+    """A program bound to one model: its traced step and the store that holds its variables."""
+
+    traced: TracedStep
+    program: Program
+    store: StateStore
+    model: Any
+
+    def run(self, data: DeviceData, order: Any, offset: int, buffers: Any = None) -> Run:
+        """Return a run over `data` whose first row is `offset`."""
+        mode = self.program.step.mode
+
+        def shared() -> Shared:
+            hyper = self.model.optimizer.scalars() if mode == "train" else {}
+            params = () if mode == "train" else self.store.claim().peek("params")
+            state = self.store.peek("state") if mode == "predict" else ()
+            return Shared(
+                np.int32(data.count), np.int32(offset), self.traced.read_scalars(),
+                {name: np.float32(value) for name, value in hyper.items()}, params, state,
+            )  # fmt: skip
+
+        take, put = self._carry(mode, buffers)
+        return Run(self.program, data.arrays, shared, take, put, order)
+
+    def _carry(self, mode: Mode, buffers: Any) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+        store = self.store
+        if mode == "train":
+            return (
+                lambda: TrainState(*store.claim().take()),
+                lambda carry: store.put((carry.params, carry.state, carry.slots)),
+            )
+        if mode == "test":
+            shelf = store.shelves["state"]
+            return lambda: (store.claim().shelves["state"].take(),), lambda carry: shelf.put(carry[0])
+        return lambda: tuple(buffers), lambda carry: buffers.__setitem__(slice(None), carry)
+
+
+class StepCache:
+    """The traced steps of one model: made anew when its structure changed."""
+
+    def __init__(self) -> None:
+        self._bound: OrderedDict[Any, Bound] = OrderedDict()
+
+    def clear(self) -> None:
+        """Forget them (the compiled programs stay in the program cache)."""
+        self._bound.clear()
+
+    def get(
+        self, model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool, shuffled: bool
+    ) -> Bound:
+        """Return the bound program for these shapes."""
+        build_by_trace(model, rows)
+        passes = selected_passes(PASSES, "train" if mode == "train" else "infer")
+        key = (mode, rows.signature(), batch, masked, shuffled, default_target(), passes)
+        key = (*key, Version.number, id(model.optimizer) if mode == "train" else 0)
+        if key not in self._bound:
+            self._bound[key] = _bind(model, mode, rows, batch, masked, shuffled)
+            while len(self._bound) > TRACES_KEPT:
+                self._bound.popitem(last=False)
+        self._bound.move_to_end(key)
+        return self._bound[key]
+
+
+def _bind(
+    model: Any, mode: Mode, rows: Rows, batch: int, masked: bool, shuffled: bool
+) -> Bound:
+    traced = trace_step(model, mode, rows, batch, masked=masked)
+    if mode != "train":
+        program = program_for(traced.step, None, shuffled=shuffled)
+        return Bound(traced, program, StateStore(params=traced.params, state=traced.state), model)
+    model.optimizer.build(list(traced.params))
+    program = program_for(traced.step, model.optimizer.structure(), shuffled=shuffled)
+    slots = tuple(model.optimizer.variables)
+    store = StateStore(params=traced.params, state=traced.state, slots=slots)
+    return Bound(traced, program, store, model)
+
+
+@dataclass
+class Part:
+    """Some steps of an epoch by one program: `steps` of them, the first row at `offset`."""
+
+    bound: Bound
+    steps: int
+    offset: int = 0
+
+
+def plan_parts(
+    cache: StepCache, model: Any, mode: Mode, rows: Rows, batch: int, *, shuffled: bool
+) -> list[Part]:
+    """Return the programs of an epoch: one when the last batch can be padded, else two."""
+    count = rows.count
+    padded = cache.get(model, mode, rows, batch, masked=mode != "predict", shuffled=shuffled)
+    if padded.traced.mixing is None:
+        return [Part(padded, -(-count // batch))]
+    full, rest = divmod(count, batch)
+    parts = []
+    if full:
+        bound = cache.get(model, mode, rows, batch, masked=False, shuffled=shuffled)
+        parts.append(Part(bound, full))
+    if rest:
+        bound = cache.get(model, mode, rows, rest, masked=False, shuffled=shuffled)
+        parts.append(Part(bound, 1, full * batch))
+    return parts
+
+
+def run_parts(
+    parts: list[Part],
+    data: DeviceData,
+    order: Any,
+    callbacks: CallbackList,
+    interrupt: Interrupt,
+    *,
+    limit: int | None = None,
+    buffers: Any = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Run the steps of one epoch under the callbacks; return the logs after the last one."""
+    mode = parts[0].bound.program.step.mode
+    per_batch = overrides_batch_hooks(callbacks, mode)
+    done, logs = 0, {}
+    for part in parts:
+        steps = part.steps if limit is None else min(part.steps, limit - done)
+        if steps <= 0:
+            break
+        run = part.bound.run(data, order, part.offset, buffers)
+        hooks = _hooks(part.bound.traced, callbacks, mode, per_batch, done, stop)
+        values = run_epoch(run, steps, Pace.of(part.bound.program, per_batch), hooks, interrupt)
+        logs = part.bound.traced.logs(values)
+        done += steps
+        if stop():
+            break
+    return logs
+
+
+def _hooks(
+    traced: TracedStep,
+    callbacks: CallbackList,
+    mode: Mode,
+    per_batch: bool,
+    done: int,
+    stop: Callable[[], bool],
+) -> Hooks:
+    def logs_of(values: Any) -> dict[str, Any]:
+        return traced.logs(values) if mode != "predict" else {}
+
+    def chunk_end(step: int, values: Any) -> None:
+        callbacks.on_chunk_end(done + step, logs_of(values))
+
+    if not per_batch:
+        return Hooks(after=chunk_end, stop=stop)
+    begin = getattr(callbacks, f"on_{mode}_batch_begin")
+    end = getattr(callbacks, f"on_{mode}_batch_end")
+    return Hooks(
+        lambda step: begin(done + step), lambda step, values: end(done + step, logs_of(values)), stop
+    )
+
+
+def empty_buffers(traced: TracedStep, rows: int) -> list[Any]:
+    """Return arrays for the predictions of `rows` rows."""
+    specs = [value.spec for value in traced.step.graph.outputs]
+    return [jnp.zeros((rows, *spec.shape[1:]), spec.dtype) for spec in specs]

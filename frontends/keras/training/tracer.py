@@ -1,0 +1,143 @@
+"""One step of a model as one graph: forward pass, loss and metrics together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from graphc.ir import Graph, Node
+from graphc.keras.engine.call import training_phase
+from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.scope import TraceScope, current_trace, entered
+from graphc.keras.engine.structure import flatten, pack_as, structure_of
+from graphc.keras.engine.variable import Variable
+from graphc.keras.training.arrays import Rows
+from graphc.pipeline import PassRecord, Pipeline
+from graphc.runtime.step import Step
+from graphc.separable import mixing_node
+from graphc.spec import TensorSpec
+
+Mode = Literal["train", "test", "predict"]
+
+
+@dataclass(frozen=True, eq=False)
+class TracedStep:
+    """A step with what ties it to its model: variables, runtime scalars, names of the logs."""
+
+    step: Step
+    traced: Graph
+    record: PassRecord
+    params: tuple[Variable, ...]
+    state: tuple[Variable, ...]
+    scalars: tuple[Callable[[], float], ...]
+    log_structure: Any
+    outputs: Any
+    mixing: Node | None
+
+    def read_scalars(self) -> tuple[np.float32, ...]:
+        """Return the runtime scalars as they are now."""
+        return tuple(np.float32(read()) for read in self.scalars)
+
+    def logs(self, values: Any) -> dict[str, Any]:
+        """Return the values of a log under their names."""
+        return pack_as(self.log_structure, list(values))
+
+
+def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) -> TracedStep:
+    """Trace one step on batches of `batch` rows.
+
+    With `masked` the graph takes a validity vector and must give what the real rows alone would;
+    `mixing` then names the node that prevents it, if any.
+    """
+    training = mode == "train"
+    params = model.trainable_variables
+    rest = model.non_trainable_variables
+    scope = TraceScope(params, rest)
+    symbols = [
+        scope.input(TensorSpec((batch, *leaf.shape[1:]), _dtype(leaf)), f"batch_{index}")
+        for index, leaf in enumerate(rows.leaves)
+    ]
+    scope.valid = scope.input(TensorSpec((batch,), "float32"), "valid") if masked else None
+    x, y, weight = rows.pack(symbols)
+    with entered(scope), training_phase(training):
+        y_pred = model(x, training=training) if _takes_training(model) else model(x)
+        if mode == "predict":
+            outputs = flatten(y_pred)
+        else:
+            outputs = _loss_and_metrics(model, x, y, y_pred, weight)[: int(training)]
+    graph = scope.builder.finish([scope.as_value(o) for o in outputs], scope.updates())
+    batch_values = frozenset(symbol.value for symbol in symbols)
+    updates = graph.updates if mode != "predict" else ()
+    graph = Graph(graph.params, graph.state, graph.inputs, graph.nodes, graph.outputs, updates)
+    mixing = mixing_node(graph, batch_values, None if scope.valid is None else scope.valid.value)
+    record = PassRecord()
+    optimised = Pipeline()(graph, "train" if training else "infer", [record])
+    state = tuple(scope.state)
+    logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
+    step = Step(mode, optimised, logs, len(symbols), batch, masked, *_constraints(params, mode))
+    return TracedStep(
+        step, graph, record, tuple(scope.params), state, tuple(scope.scalars), log_structure,
+        structure_of(y_pred), mixing,
+    )  # fmt: skip
+
+
+def build_by_trace(model: Any, rows: Rows) -> None:
+    """Create the variables of a model that has none yet, from the shape of its data."""
+    if all(layer.built for layer in model._flatten_layers()):
+        return
+    scope = TraceScope()
+    leaves = [
+        scope.input(TensorSpec((min(2, rows.count), *leaf.shape[1:]), _dtype(leaf)))
+        for leaf in rows.leaves
+    ]
+    x, _, _ = rows.pack(leaves)
+    with entered(scope), training_phase(False):
+        model(x)
+
+
+def _takes_training(model: Any) -> bool:
+    return model._call_arguments.training or model._call_arguments.takes_rest
+
+
+def _dtype(leaf: Any) -> str:
+    name = str(leaf.dtype)
+    return {"float64": "float32", "int64": "int32", "uint64": "uint32"}.get(name, name)
+
+
+def _loss_and_metrics(model: Any, x: Any, y: Any, y_pred: Any, weight: Any) -> list[Any]:
+    """Emit the loss and the updates of all metrics; return [loss]."""
+    trace = current_trace()
+    assert trace is not None
+    with trace.layer("loss", ""):
+        loss = model.compute_loss(x, y, y_pred, weight, training=True)
+    with trace.layer("metrics", ""):
+        rows = float(flatten(x)[0].shape[0])
+        count = rows if trace.valid is None else apply("reduce.sum", trace.valid)
+        model._loss_tracker.update_state(loss, sample_weight=count)
+        if y is not None:
+            model.compute_metrics(x, y, y_pred, weight)
+    return [loss]
+
+
+def _constraints(params: list[Variable], mode: Mode) -> tuple[Any, Any]:
+    if mode != "train" or not any(variable.constraint for variable in params):
+        return (None,) * len(params), ()
+    found = tuple(variable.constraint for variable in params)
+    key = tuple(
+        None if c is None else (type(c), tuple(sorted(c.get_config().items()))) for c in found
+    )
+    return found, key
+
+
+def _trace_logs(model: Any, state: tuple[Variable, ...], mode: Mode) -> tuple[Graph, Any]:
+    """Return the graph from state to the metrics' results, and the structure of the results."""
+    scope = TraceScope(state=state)
+    results: dict[str, Any] = {}
+    if mode != "predict":
+        with entered(scope):
+            results = model.get_metrics_result()
+    values = [scope.as_value(leaf) for leaf in flatten(results)]
+    return scope.builder.finish(values), results

@@ -1,0 +1,430 @@
+"""`Trainer`: compile, fit, evaluate and predict, with Keras's semantics."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from graphc.keras import optimizers
+from graphc.keras.callbacks.callback_list import CallbackList
+from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.scope import current_scope, current_trace
+from graphc.keras.metrics import Mean, Metric
+from graphc.keras.training.arrays import (
+    Rows,
+    as_rows,
+    split_rows,
+    unpack_rows,
+    warn_of_nan,
+)
+from graphc.keras.training.compile_loss import CompileLoss
+from graphc.keras.training.compile_metrics import CompileMetrics
+from graphc.keras.training.eager import EagerSteps
+from graphc.keras.training.forward import Forward
+from graphc.keras.training.labels import check_labels
+from graphc.keras.training.runs import (
+    Part,
+    StepCache,
+    empty_buffers,
+    plan_parts,
+    run_parts,
+)
+from graphc.runtime.data import DeviceData, epoch_order, upload
+from graphc.runtime.loop import Interrupt, interruptible
+
+
+class Trainer:
+    """The half of `Model` that trains."""
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None
+        self.compiled = False
+        self.stop_training = False
+        self.run_eagerly = False
+        self._compile_loss: CompileLoss | None = None
+        self._compile_metrics: CompileMetrics | None = None
+        self._loss_tracker: Mean | None = None
+        self._programs = StepCache()
+        self._forward = Forward()
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train: see Keras's `Model.compile`.
+
+        Args:
+            optimizer: a name, an optimizer, or any optax `GradientTransformation`.
+            loss: a name, function or `Loss`, or a list or dict of them by output.
+            loss_weights: factors of the losses, by output.
+            metrics: names, functions or `Metric`s, by output.
+            weighted_metrics: metrics that sample and class weights apply to.
+            run_eagerly: call the layers step by step on arrays, for debugging.
+            steps_per_execution: accepted; the loop chooses how many steps a call does.
+
+        Raises:
+            ValueError: an unknown name (the nearest ones are listed).
+        """
+        self.optimizer = optimizers.get(optimizer)
+        names = self.output_names or None
+        self._loss_arguments = {"loss": loss, "loss_weights": loss_weights}
+        self._compile_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
+        wanted = metrics is not None or weighted_metrics is not None
+        self._compile_metrics = CompileMetrics(metrics, weighted_metrics, names) if wanted else None
+        self._loss_tracker = Mean(name="loss")
+        self.run_eagerly, self.jit_compile = run_eagerly, jit_compile
+        self.steps_per_execution = steps_per_execution
+        self.stop_training = False
+        self.compiled = True
+        self._compile_config = {
+            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+            "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution, "jit_compile": jit_compile,
+        }  # fmt: skip
+        self._programs.clear()
+
+    # What a step computes; subclasses may override
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the total loss: that of `compile`, `add_loss` and regularizers.
+
+        Raises:
+            ValueError: there is nothing to minimise.
+        """
+        losses = []
+        if self._compile_loss is not None:
+            trace = current_trace()
+            valid = None if trace is None else trace.valid
+            loss = self._compile_loss(y, y_pred, sample_weight, mask=valid)
+            losses += [] if loss is None else [loss]
+        losses += [apply("reduce.sum", apply("core.cast", one, dtype="float32")) for one in self.losses]
+        if not losses:
+            raise ValueError(
+                "No loss to compute. Provide a `loss` argument in `compile()`, or use `add_loss` "
+                f"in a layer. Received: loss=None for model '{self.name}'"
+            )
+        total = losses[0]
+        for one in losses[1:]:
+            total = apply("math.add", total, one)
+        return total
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Update the metrics of `compile` and return all results."""
+        trace = current_trace()
+        valid = None if trace is None else trace.valid
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight, valid=valid)
+        return self.get_metrics_result()
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss tracker, the metrics of `compile`, those of single outputs, and layers' own."""
+        found: list[Any] = []
+        if self.compiled:
+            found.append(self._loss_tracker)
+            found += [self._compile_metrics] if self._compile_metrics is not None else []
+            found += self._compile_loss.metrics if self._compile_loss is not None else []
+        return found + self._own_metrics()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`."""
+        return [metric.name for metric in self.metrics]
+
+    def _own_metrics(self) -> list[Metric]:
+        known = {id(self._loss_tracker), id(self._compile_metrics)}
+        found = [
+            item
+            for layer in self._flatten_layers()
+            for item in vars(layer).values()
+            if isinstance(item, Metric) and id(item) not in known
+        ]
+        return found
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the results of all metrics by name."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results.update(result if isinstance(result, dict) else {metric.name: result})
+        return results
+
+    def reset_metrics(self) -> None:
+        """Set all metrics to their start."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # Running
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> Any:
+        """Train for `epochs` passes over the data; see Keras's `Model.fit`.
+
+        Returns:
+            A `History` whose `history` maps each name to one number an epoch.
+
+        Raises:
+            ValueError: not compiled, or data that does not fit the model.
+        """
+        self._need_compiled("fit")
+        rows = as_rows(x, y, sample_weight, class_weight)
+        warn_of_nan(rows)
+        validation = None if validation_data is None else unpack_rows(validation_data)
+        if validation is None and validation_split:
+            rows, validation = split_rows(rows, validation_split)
+        batch = _batch_size(batch_size)
+        eager = EagerSteps(self) if self.run_eagerly else None
+        parts = [] if eager else self._parts("train", rows, batch, shuffled=bool(shuffle))
+        if not eager:
+            check_labels(parts[0].bound.traced, rows)
+        total = -(-rows.count // batch)
+        steps = total if steps_per_epoch is None else min(total, steps_per_epoch)
+        callbacks = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps)
+        seed = random.getrandbits(32)
+        data = None if eager else upload(rows.leaves, rows.count, batch)
+        held = _Held(self, validation, validation_batch_size or batch, validation_steps)
+        self.stop_training = False
+        with interruptible() as interrupt:
+            callbacks.on_train_begin()
+            logs: dict[str, Any] = {}
+            for epoch in range(initial_epoch, epochs):
+                self.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+                if eager:
+                    logs = eager.train_epoch(rows, batch, steps, seed + epoch, shuffle, callbacks)
+                else:
+                    order = epoch_order(seed, epoch, data) if shuffle else None
+                    logs = run_parts(
+                        parts, data, order, callbacks, interrupt, limit=steps,
+                        stop=lambda: self.stop_training,
+                    )  # fmt: skip
+                logs = dict(logs)
+                if validation is not None and _due(epoch, validation_freq):
+                    found = held.evaluate(callbacks, interrupt)
+                    logs.update({f"val_{name}": value for name, value in found.items()})
+                callbacks.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+            callbacks.on_train_end(logs)
+        return self.history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the loss and the metrics on data, without training."""
+        if kwargs:
+            raise ValueError(f"Arguments not recognized: {kwargs}")
+        self._need_compiled("evaluate")
+        rows = as_rows(x, y, sample_weight)
+        held = _Held(self, rows, _batch_size(batch_size), steps)
+        count = -(-rows.count // held.batch)
+        callbacks = self._callbacks(
+            callbacks, verbose, epochs=1, steps=count if steps is None else min(count, steps)
+        )
+        with interruptible() as interrupt:
+            logs = held.evaluate(callbacks, interrupt)
+        logs = {name: _plain(value) for name, value in logs.items()}
+        return logs if return_dict else self._in_order(logs)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Return the outputs for data as NumPy arrays, in the model's structure."""
+        rows = as_rows(x)
+        batch = _batch_size(batch_size)
+        limit = -(-rows.count // batch)
+        limit = limit if steps is None else min(limit, steps)
+        callbacks = self._callbacks(callbacks, verbose, epochs=1, steps=limit, history=False)
+        callbacks.on_predict_begin()
+        if self.run_eagerly:
+            outputs = EagerSteps(self).predict(rows, batch)
+        elif limit == 1 and rows.count <= batch:
+            callbacks.on_predict_batch_begin(0)
+            outputs = self._forward.predict(self, rows)
+            callbacks.on_predict_batch_end(0)
+        else:
+            outputs = self._predict_many(rows, batch, limit, callbacks)
+        callbacks.on_predict_end()
+        return outputs
+
+    def _predict_many(self, rows: Rows, batch: int, limit: int, callbacks: CallbackList) -> Any:
+        parts = self._parts("predict", rows, batch, shuffled=False)
+        data = upload(rows.leaves, rows.count, batch)
+        traced = parts[0].bound.traced
+        size = -(-max(data.capacity, rows.count) // batch) * batch
+        buffers = empty_buffers(traced, size)
+        with interruptible() as interrupt:
+            run_parts(parts, data, None, callbacks, interrupt, limit=limit, buffers=buffers)
+        count = min(rows.count, limit * batch)
+        arrays = [np.asarray(buffer)[:count] for buffer in buffers]
+        return traced.outputs.unflatten(arrays)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Do one training step on these rows; metrics go on from the calls before."""
+        self._need_compiled("train_on_batch")
+        rows = as_rows(x, y, sample_weight, class_weight)
+        return self._on_batch("train", rows, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Return loss and metrics after these rows; metrics go on from the calls before."""
+        self._need_compiled("test_on_batch")
+        return self._on_batch("test", as_rows(x, y, sample_weight), return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs for these rows as NumPy arrays."""
+        return self._forward.predict(self, as_rows(x))
+
+    def _on_batch(self, mode: Any, rows: Rows, return_dict: bool) -> Any:
+        if self.run_eagerly:
+            logs = EagerSteps(self).step(rows, training=mode == "train")
+        else:
+            bound = self._programs.get(
+                self, mode, rows, rows.count, masked=False, shuffled=False
+            )
+            data = DeviceData(tuple(rows.leaves), rows.count)
+            logs = bound.traced.logs(bound.run(data, None, 0).steps(0, 1)())
+        logs = {name: _plain(value) for name, value in sorted(logs.items())}
+        return logs if return_dict else self._in_order(logs)
+
+    def _call_compiled(self, call: Any, args: Any, kwargs: Any) -> Any:
+        """Call on symbols as a layer does; on arrays through the compiled forward program."""
+        if current_scope() is not None or self.run_eagerly:
+            return call(*args, **kwargs)
+        return self._forward.call(self, call, args, kwargs)
+
+    def __graphc_executable__(self, inputs: Any, mode: Any, target: Any) -> Any:
+        return self._forward.executable_for(self, inputs, mode, target)
+
+    def _parts(self, mode: Any, rows: Rows, batch: int, *, shuffled: bool) -> list[Part]:
+        return plan_parts(self._programs, self, mode, rows, batch, shuffled=shuffled)
+
+    def _in_order(self, logs: dict[str, Any]) -> Any:
+        names = self.metrics_names
+        values = [logs[name] for name in names if name in logs]
+        values += [logs[name] for name in sorted(logs) if name not in names]
+        return values[0] if len(values) == 1 else values
+
+    def _callbacks(
+        self, callbacks: Any, verbose: Any, *, epochs: int, steps: int, history: bool = True
+    ) -> CallbackList:
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks, add_history=history, add_progbar=verbose not in (0, False), model=self,
+            verbose=verbose, epochs=epochs, steps=steps,
+        )  # fmt: skip
+
+    def _need_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise ValueError(
+                f"You must call `compile()` before calling `{method}()`. "
+                f"Received: the model '{self.name}', which is not compiled."
+            )
+
+
+class _Held:
+    """Data to evaluate on: uploaded once, however often it is used."""
+
+    def __init__(self, model: Any, rows: Rows | None, batch: int, steps: int | None) -> None:
+        self.model, self.rows, self.batch, self.steps = model, rows, batch, steps
+        self._data: DeviceData | None = None
+
+    def evaluate(self, callbacks: CallbackList, interrupt: Interrupt) -> dict[str, Any]:
+        """Return the logs of one pass, metrics starting anew."""
+        model, rows = self.model, self.rows
+        assert rows is not None
+        callbacks.on_test_begin()
+        model.reset_metrics()
+        if model.run_eagerly:
+            logs = EagerSteps(model).test(rows, self.batch)
+        else:
+            self._data = self._data or upload(rows.leaves, rows.count, self.batch)
+            parts = model._parts("test", rows, self.batch, shuffled=False)
+            logs = run_parts(parts, self._data, None, callbacks, interrupt, limit=self.steps)
+        callbacks.on_test_end(logs)
+        return logs
+
+
+def _batch_size(batch_size: Any) -> int:
+    if batch_size is None:
+        return 32
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
+        raise ValueError(
+            f"Expected `batch_size` to be a positive integer. Received: batch_size={batch_size!r} "
+            f"(of type {type(batch_size).__name__})"
+        )
+    if batch_size < 1:
+        raise ValueError(
+            f"Expected `batch_size` to be a positive integer. Received: batch_size={batch_size}"
+        )
+    return int(batch_size)
+
+
+def _due(epoch: int, frequency: Any) -> bool:
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _plain(value: Any) -> Any:
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 else array
+
+
