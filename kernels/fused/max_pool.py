@@ -1,0 +1,106 @@
+"""Max-pooling with disjoint windows as a maximum of strided slices, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from graphc.kernels.reference.convolution import Window
+from graphc.kernels.reference.pooling import full_window
+from graphc.kernels.registry import Signature, Target, kernel
+
+Offsets = tuple[tuple[int, ...], ...]
+
+
+def _supports(signature: Signature, target: Target) -> str | None:
+    """CPU only: there XLA lowers the gradient to a scalar select-and-scatter loop."""
+    x, attrs = signature.inputs[0], signature.attrs
+    if target.platform != "cpu":
+        return "pays on CPU only"
+    if x is None or not x.dtype.startswith(("float", "bfloat")):
+        return "the dtype is not floating"
+    data_format = attrs.get("data_format", "channels_last")
+    window = full_window(attrs["pool_size"], x.ndim - 2, data_format)
+    strides = attrs.get("strides")
+    if strides is not None and full_window(strides, x.ndim - 2, data_format) != window:
+        return "the strides differ from the pool size, so windows overlap or leave gaps"
+    if any(n < size for n, size in zip(x.shape, window, strict=True)):
+        return "the window is larger than the input"
+    uneven = any(n % size for n, size in zip(x.shape, window, strict=True))
+    if uneven and attrs.get("padding", "valid") != "valid":
+        return "'same' padding needs a size that the window divides"
+    return None
+
+
+@kernel("nn.max_pool", tier="fused", supports=_supports)
+def max_pool_slices(
+    x: ArrayLike,
+    *,
+    pool_size: Window,
+    strides: Window | None = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+) -> Array:
+    """The largest element of each window; ties give their gradient to the first in window order.
+
+    Valid for strides equal to the window and sizes it divides once "valid" has cut the remainder.
+    """
+    del strides, padding
+    array = jnp.asarray(x)
+    return _pool(array, full_window(pool_size, array.ndim - 2, data_format))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _pool(x: Array, window: tuple[int, ...]) -> Array:
+    result, *others = _window_elements(x, window)
+    for element in others:
+        result = jnp.maximum(result, element)
+    return result
+
+
+def _window_elements(x: Array, window: tuple[int, ...]) -> list[Array]:
+    """One strided slice, shaped like the output, for each position in the window."""
+    kept = x[tuple(slice(0, n - n % size) for n, size in zip(x.shape, window, strict=True))]
+    positions = product(*(range(size) for size in window))
+    return [
+        kept[tuple(slice(o, None, size) for o, size in zip(offsets, window, strict=True))]
+        for offsets in positions
+    ]
+
+
+def _forward(x: Array, window: tuple[int, ...]) -> tuple[Array, tuple[Array, Array]]:
+    y = _pool(x, window)
+    return y, (x, y)
+
+
+def _backward(
+    window: tuple[int, ...], residuals: tuple[Array, Array], cotangent: Array
+) -> tuple[Array]:
+    x, y = residuals
+    free = jnp.ones(y.shape, bool)
+    parts: list[Array] = []
+    for element in _window_elements(x, window):
+        # NaN is never equal to itself, so a window whose maximum is NaN would lose its gradient.
+        hit = free & ((element == y) | (element != element))
+        parts.append(jnp.where(hit, cotangent, 0))
+        free = free & ~hit
+    return (_interleave(parts, window, x.shape),)
+
+
+def _interleave(parts: Sequence[Array], window: tuple[int, ...], shape: Sequence[int]) -> Array:
+    """The inverse of `_window_elements`, zero in the remainder that "valid" cuts off."""
+    small = parts[0].shape
+    stacked = jnp.stack(parts).reshape((*window, *small))
+    order = [a for axis in range(len(small)) for a in (axis + len(window), axis)]
+    whole = stacked.transpose(order).reshape([n * size for n, size in zip(small, window)])
+    rest = [(0, n - m) for n, m in zip(shape, whole.shape, strict=True)]
+    return jnp.pad(whole, rest)
+
+
+_pool.defvjp(_forward, _backward)

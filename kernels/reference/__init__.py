@@ -1,0 +1,43 @@
+"""Reference ops: importing this package registers every op."""
+
+from graphc.kernels.reference import (
+    activation,
+    convolution,
+    core,
+    creation,
+    elementwise,
+    embedding,
+    indexing,
+    linalg,
+    loss,
+    normalization,
+    opaque,
+    pooling,
+    random,
+    reduction,
+    scatter,
+    shape,
+    signal,
+    sorting,
+)
+
+__all__ = [
+    "activation",
+    "convolution",
+    "core",
+    "creation",
+    "elementwise",
+    "embedding",
+    "indexing",
+    "linalg",
+    "loss",
+    "normalization",
+    "opaque",
+    "pooling",
+    "random",
+    "reduction",
+    "scatter",
+    "shape",
+    "signal",
+    "sorting",
+]

@@ -1,0 +1,138 @@
+"""What an op is, the other ways to compute it, and the choice between them.
+
+An op *is* its reference function: tensors are positional parameters, attributes are keyword-only and
+hashable. A kernel is another function with the same signature. `select` picks one; it is a
+deterministic function of shapes, dtypes, device kind and configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TIERS = ("reference", "fused", "pallas")  # in rising order of preference
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """The shape (concrete dimensions) and the dtype name of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The device kind that code is generated for: "cpu", "gpu" or "tpu", and the tiers allowed."""
+
+    platform: str = "cpu"
+    tiers: tuple[str, ...] = TIERS
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The operand specs (None for an absent operand) and the attributes of one node."""
+
+    inputs: tuple[TensorSpec | None, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+Supports = Callable[[Signature, Target], str | None]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One way to compute an op; `supports` returns None, or the reason it cannot."""
+
+    op: str
+    tier: str
+    name: str
+    function: Callable[..., Any]
+    supports: Supports
+
+
+@dataclass(frozen=True)
+class Op:
+    """An op: its name, its reference function, and the other kernels registered for it."""
+
+    name: str
+    reference: Callable[..., Any]
+    kernels: list[Kernel] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The kernel chosen for a node, and the rejected ones with their reasons."""
+
+    kernel: Kernel
+    rejected: tuple[tuple[Kernel, str], ...] = ()
+
+
+OPS: dict[str, Op] = {}
+
+
+def _always(signature: Signature, target: Target) -> str | None:
+    del signature, target
+    return None
+
+
+def op(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated reference function as the op `name` (`family.snake_case`)."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        if name in OPS:
+            raise ValueError(f"The op {name!r} is defined twice.")
+        OPS[name] = Op(name, function)
+        OPS[name].kernels.append(Kernel(name, "reference", "reference", function, _always))
+        return function
+
+    return register
+
+
+def kernel(
+    name: str, *, tier: str, supports: Supports = _always
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as another way to compute the op `name`."""
+    if tier not in TIERS:
+        raise ValueError(f"Unknown kernel tier. Expected one of {TIERS}. Received: {tier!r}")
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        OPS[name].kernels.append(Kernel(name, tier, function.__name__, function, supports))
+        return function
+
+    return register
+
+
+def select(name: str, signature: Signature, target: Target) -> Choice:
+    """Choose the kernel of the highest allowed tier that supports the signature.
+
+    Within a tier the one registered last wins, so that an extension can override. The reasons of
+    those that rank above the chosen one but cannot run are kept for the report.
+    """
+    ranked = sorted(
+        enumerate(OPS[name].kernels),
+        key=lambda pair: (TIERS.index(pair[1].tier), pair[0]),
+        reverse=True,
+    )
+    rejected: list[tuple[Kernel, str]] = []
+    for _, candidate in ranked:
+        reason = _reason_against(candidate, signature, target)
+        if reason is None:
+            return Choice(candidate, tuple(rejected))
+        rejected.append((candidate, reason))
+    raise LookupError(f"No kernel of {name!r} supports {signature} on {target}.")
+
+
+def _reason_against(candidate: Kernel, signature: Signature, target: Target) -> str | None:
+    if candidate.tier not in target.tiers:
+        return f"tier {candidate.tier!r} is switched off"
+    return candidate.supports(signature, target)
