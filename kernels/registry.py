@@ -1,7 +1,7 @@
 """What an op is, the other ways to compute it, and the choice between them.
 
-An op *is* its reference function: tensors are positional parameters, attributes are keyword-only and
-hashable. A kernel is another function with the same signature. `select` picks one; it is a
+An op *is* its reference function: tensors are positional parameters, attributes are keyword-only
+and hashable. A kernel is another function with the same signature. `select` picks one; it is a
 deterministic function of shapes, dtypes, device kind and configuration.
 """
 

@@ -16,6 +16,7 @@ from graphc.keras import (
     models,
     ops,
     optimizers,
+    preprocessing,
     random,
     regularizers,
     saving,
@@ -42,6 +43,6 @@ __all__ = [
     "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric",
     "Model", "Operation", "Optimizer", "Regularizer", "Sequential", "Variable", "activations",
     "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses",
-    "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "utils",
+    "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "utils",
     "wiring",
 ]  # fmt: skip

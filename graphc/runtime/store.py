@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import jax.numpy as jnp
+from graphc.runtime.device import put_copy
 
 
 class Shelf:
@@ -34,7 +34,7 @@ class Shelf:
     def take(self) -> tuple[Any, ...]:
         """Return all arrays for a call that donates them; `put` must follow."""
         for place in self.lent:
-            self.arrays[place] = jnp.array(self.arrays[place], copy=True)
+            self.arrays[place] = put_copy(self.arrays[place])
         self.lent.clear()
         return tuple(self.arrays)
 

@@ -98,7 +98,9 @@ def _interleave(parts: Sequence[Array], window: tuple[int, ...], shape: Sequence
     small = parts[0].shape
     stacked = jnp.stack(parts).reshape((*window, *small))
     order = [a for axis in range(len(small)) for a in (axis + len(window), axis)]
-    whole = stacked.transpose(order).reshape([n * size for n, size in zip(small, window)])
+    whole = stacked.transpose(order).reshape(
+        [n * size for n, size in zip(small, window, strict=True)]
+    )
     rest = [(0, n - m) for n, m in zip(shape, whole.shape, strict=True)]
     return jnp.pad(whole, rest)
 

@@ -12,7 +12,6 @@ from graphc.keras.constraints.constraints import (
     NonNeg,
     UnitNorm,
 )
-from graphc.keras.engine.lookups import LOOKUPS
 from graphc.keras.initializers.named_objects import NamedObjects, by_both_names
 from graphc.keras.saving import serialize_keras_object
 
@@ -40,6 +39,3 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
         ValueError: the name is unknown, or the identifier is none of these.
     """
     return CONSTRAINTS.get(identifier)
-
-
-LOOKUPS["constraint"] = get

@@ -65,6 +65,8 @@ def check_input(spec: Any, value: Any, name: str, source: str) -> None:
     Raises:
         ValueError: naming the layer, the user's line, what was expected and what was received.
     """
+    if spec is None:
+        return
     specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(specs) != len(values):

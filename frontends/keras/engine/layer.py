@@ -114,8 +114,11 @@ class Layer(LayerWeights, Operation):
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Return the output's shape for an input's shape (None where unknown)."""
-        inputs = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), args[0])
-        outputs = self.compute_output_spec(inputs, *args[1:], **kwargs)
+        shapes = [*args, *kwargs.values()]
+        inputs = [
+            map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), s) for s in shapes
+        ]
+        outputs = self.compute_output_spec(*inputs)
         return map_structure(lambda tensor: tensor.shape, outputs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -214,8 +217,10 @@ class Layer(LayerWeights, Operation):
         if type(self).build is Layer.build:
             self.built = True
             return
-        self._build_shapes = next(iter(shapes.values()), None) if len(shapes) < 2 else shapes
-        self.build(*_build_arguments(self.build, shapes))
+        arguments = _build_arguments(self.build, shapes)
+        self._build_shapes_dict = arguments
+        self._build_shapes = next(iter(arguments.values()), None)
+        self.build(*arguments.values())
         self.built = True
 
     def _build_by_run(self, input_shape: Any) -> None:
@@ -339,13 +344,13 @@ def _shape_of(leaf: Any) -> Any:
     return tuple(leaf.shape) if is_tensor_like(leaf) else None
 
 
-def _build_arguments(build: Any, shapes: dict[str, Any]) -> tuple[Any, ...]:
+def _build_arguments(build: Any, shapes: dict[str, Any]) -> dict[str, Any]:
     """Return the shapes that `build` asks for: one, or one a parameter (`query_shape`, ...)."""
     names = list(inspect.signature(build).parameters)
     by_name = {f"{name}_shape": shape for name, shape in shapes.items()}
     if len(names) > 1 and all(name in by_name for name in names):
-        return tuple(by_name[name] for name in names)
-    return tuple(list(shapes.values())[:1]) or (None,)
+        return {name: by_name[name] for name in names}
+    return {"input_shape": next(iter(shapes.values()), None)}
 
 
 def _input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:

@@ -55,13 +55,24 @@ def open_or_opaque(
     before, losses = dict(trace.values), len(trace.losses)
     try:
         return function(*args, **kwargs)
-    except SymbolConversionError:
-        if not any(isinstance(leaf, Symbol) for leaf in flatten((args, kwargs))):
+    except (TypeError, ValueError) as error:
+        symbolic = any(isinstance(leaf, Symbol) for leaf in flatten((args, kwargs)))
+        if not symbolic or not _refused_symbol(error):
             raise
     trace.values.clear()
     trace.values.update(before)
     del trace.losses[losses:]
     return opaque_call(trace, function, args, kwargs, variables, name)
+
+
+def _refused_symbol(error: Exception) -> bool:
+    """Return whether an error means that a symbol met code which needs arrays.
+
+    NumPy asks the symbol, which raises our error; JAX raises its own, naming the type or the hook.
+    """
+    if isinstance(error, SymbolConversionError):
+        return True
+    return "__jax_array__" in str(error) or f"{Symbol.__module__}." in str(error)
 
 
 def opaque_call(

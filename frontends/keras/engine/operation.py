@@ -33,6 +33,11 @@ class Operation:
 class OpOperation(Operation):
     """One op as an operation of a functional graph, made by using an op on KerasTensors."""
 
+    def __new__(cls, op: str, *args: Any) -> OpOperation:
+        """Make an instance of a class named after the op, which is what summaries print."""
+        title = op.split(".")[-1].title().replace("_", "")
+        return object.__new__(type(title, (cls,), {"__module__": cls.__module__}))
+
     def __init__(self, op: str, attrs: dict[str, Any], run: Callable[..., Any]) -> None:
         super().__init__(auto_name(op.split(".")[-1]))
         self.op, self.attrs, self._run = op, attrs, run

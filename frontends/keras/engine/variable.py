@@ -8,12 +8,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from graphc.keras.engine.scope import current_scope, entered
 from graphc.keras.engine.settings import auto_name, is_float_dtype, standardize_dtype
 from graphc.keras.engine.tensor import Symbol, TensorOperators
+from graphc.runtime.device import put, put_copy
 from graphc.runtime.store import Shelf
 
 _AUTOCAST: ContextVar[str | None] = ContextVar("graphc_autocast", default=None)
@@ -133,7 +133,7 @@ class Variable(TensorOperators):
                 f"Received: value.shape={tuple(value.shape)}"
             )
         if isinstance(value, np.ndarray):
-            return jnp.asarray(value, dtype=self.dtype)
+            return put_copy(value, self.dtype)
         return value if str(value.dtype) == self.dtype else value.astype(self.dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -171,7 +171,7 @@ def _initial_value(initializer: Any, shape: Any, dtype: Any) -> jax.Array:
         array = value if isinstance(value, jax.Array) else np.asarray(value)
         given = array.dtype if dtype is None else dtype
         name = standardize_dtype(None if dtype is None and _is_double(array) else given)
-        return jnp.array(array, dtype=name, copy=True)
+        return put_copy(array, name)
     if shape is None:
         raise ValueError(
             "When creating a Variable from an initializer, the `shape` argument is needed. "
@@ -179,7 +179,7 @@ def _initial_value(initializer: Any, shape: Any, dtype: Any) -> jax.Array:
         )
     shape, dtype = tuple(int(size) for size in shape), standardize_dtype(dtype)
     with entered(None), autocast(None), jax.ensure_compile_time_eval():
-        return jnp.asarray(initializer(shape, dtype=dtype), dtype=dtype)
+        return put(initializer(shape, dtype=dtype), dtype)
 
 
 def _is_double(array: Any) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from graphc.keras import ops
 from graphc.keras.engine.settings import floatx
 from graphc.keras.initializers.initializer import Initializer
@@ -16,7 +18,7 @@ class Zeros(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Return zeros of the given shape."""
-        return ops.zeros(shape, dtype=dtype or floatx())
+        return np.zeros(shape, dtype or floatx())
 
 
 class Ones(Initializer):
@@ -24,7 +26,7 @@ class Ones(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Return ones of the given shape."""
-        return ops.ones(shape, dtype=dtype or floatx())
+        return np.ones(shape, dtype or floatx())
 
 
 class Constant(Initializer):

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 from graphc.keras import ops
-from graphc.keras.engine.lookups import LOOKUPS
 from graphc.keras.engine.settings import floatx
 from graphc.keras.initializers.constant_initializers import Constant, Identity, Ones, Zeros
 from graphc.keras.initializers.initializer import Initializer
@@ -99,6 +98,3 @@ def _array_initializer(value: Any) -> Callable[..., Any]:
         return ops.cast(value, dtype or floatx())
 
     return initialize
-
-
-LOOKUPS["initializer"] = get

@@ -1,5 +1,7 @@
 """Keras's layers."""
 
+from graphc.keras.engine.input_spec import InputSpec
+from graphc.keras.engine.layer import Layer
 from graphc.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from graphc.keras.layers.convolution import Conv1D, Conv2D, Conv3D
 from graphc.keras.layers.dense import Dense
@@ -14,6 +16,7 @@ from graphc.keras.layers.dropout import (
 )
 from graphc.keras.layers.embedding import Embedding
 from graphc.keras.layers.lambda_layer import Lambda
+from graphc.keras.layers.lookup import deserialize, serialize
 from graphc.keras.layers.masking import Identity, Masking
 from graphc.keras.layers.merging import (
     Add,
@@ -65,8 +68,7 @@ from graphc.keras.layers.resizing import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-
-# The lead adds here: Input, InputLayer, InputSpec, Layer, serialize, deserialize.
+from graphc.keras.models.input_layer import Input, InputLayer
 
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
@@ -85,6 +87,12 @@ MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
 
 __all__ = [
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Layer",
+    "deserialize",
+    "serialize",
     "ELU",
     "Activation",
     "ActivityRegularization",

@@ -10,7 +10,7 @@ from graphc.keras import ops
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import epsilon
 from graphc.keras.losses.loss import as_array_if_numbers
-from graphc.keras.losses.pairing import same_dtype
+from graphc.keras.losses.pairing import paired, same_dtype
 
 
 def binary_crossentropy(
@@ -25,7 +25,7 @@ def binary_crossentropy(
     Raises:
         ValueError: targets and predictions differ in shape.
     """
-    y_true, y_pred = same_dtype(y_true, y_pred)
+    y_true, y_pred = paired(y_true, y_pred)
     _check_same_shape(y_true, y_pred, "binary_crossentropy")
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
@@ -51,7 +51,7 @@ def binary_focal_crossentropy(
     Raises:
         ValueError: targets and predictions differ in shape.
     """
-    y_true, y_pred = same_dtype(y_true, y_pred)
+    y_true, y_pred = paired(y_true, y_pred)
     _check_same_shape(y_true, y_pred, "binary_focal_crossentropy")
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing

@@ -7,7 +7,7 @@ from typing import Any
 from graphc.keras import ops
 from graphc.keras.engine.settings import epsilon
 from graphc.keras.losses.loss import NamedFunctionLoss
-from graphc.keras.losses.pairing import same_dtype
+from graphc.keras.losses.pairing import paired, same_dtype
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:
@@ -20,7 +20,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 
 def poisson(y_true: Any, y_pred: Any) -> Any:
     """Return the mean over the last axis of y_pred - y_true * log(y_pred): [B, D] to [B]."""
-    y_true, y_pred = same_dtype(y_true, y_pred)
+    y_true, y_pred = paired(y_true, y_pred)
     return ops.mean(y_pred - y_true * ops.log(y_pred + epsilon()), axis=-1)
 
 

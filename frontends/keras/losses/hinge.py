@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.keras import ops
 from graphc.keras.losses.loss import NamedFunctionLoss
-from graphc.keras.losses.pairing import same_dtype
+from graphc.keras.losses.pairing import paired, same_dtype
 
 
 def _signed(y_true: Any) -> Any:
@@ -17,13 +17,13 @@ def _signed(y_true: Any) -> Any:
 
 def hinge(y_true: Any, y_pred: Any) -> Any:
     """Return the mean over the last axis of max(1 - y_true * y_pred, 0): [B, D] to [B]."""
-    y_true, y_pred = same_dtype(y_true, y_pred)
+    y_true, y_pred = paired(y_true, y_pred)
     return ops.mean(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0), axis=-1)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Any:
     """Return the mean over the last axis of max(1 - y_true * y_pred, 0)^2: [B, D] to [B]."""
-    y_true, y_pred = same_dtype(y_true, y_pred)
+    y_true, y_pred = paired(y_true, y_pred)
     return ops.mean(ops.square(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0)), axis=-1)
 
 

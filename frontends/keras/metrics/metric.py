@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from graphc.keras import initializers, ops
 from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.settings import auto_name, standardize_dtype
@@ -90,7 +92,7 @@ class Metric:
     def reset_state(self) -> None:
         """Set all state to zero."""
         for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
+            variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> list[Any]:
         """Return what the state becomes from `metric_variables`; nothing is really set."""

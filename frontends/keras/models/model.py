@@ -135,11 +135,11 @@ class Model(Trainer, Layer):
 
     @property
     def _operations(self) -> list[Any]:
-        return self._record.operations if self._record else []
+        return self._need_record().operations
 
     @property
     def _nodes(self) -> list[Any]:
-        return self._record.nodes if self._record else []
+        return self._need_record().nodes
 
     def _need_record(self) -> Record:
         if self._record is None:

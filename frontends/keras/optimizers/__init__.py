@@ -12,6 +12,7 @@ from graphc.keras.optimizers.optax_optimizer import OptaxOptimizer
 from graphc.keras.optimizers.optimizer import Optimizer
 
 __all__ = [
+    "SGD",
     "Adadelta",
     "Adafactor",
     "Adagrad",
@@ -29,7 +30,6 @@ __all__ = [
     "Optimizer",
     "OptimizerMap",
     "RMSprop",
-    "SGD",
     "ScheduleFreeAdamW",
     "deserialize",
     "get",

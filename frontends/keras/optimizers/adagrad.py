@@ -10,6 +10,12 @@ from graphc.keras.optimizers.arguments import shared_arguments
 from graphc.keras.optimizers.optimizer import Optimizer
 from graphc.keras.optimizers.rule_use import RuleUse
 
+REGULARIZATION = (
+    "l1_regularization_strength",
+    "l2_regularization_strength",
+    "l2_shrinkage_regularization_strength",
+)
+
 
 class Adagrad(Optimizer):
     """Divides the gradient by the root of the sum of its squares."""
@@ -52,12 +58,7 @@ class Ftrl(Optimizer):
 
     rule = RuleUse(
         rules.ftrl,
-        scalars=(
-            "l1_regularization_strength",
-            "l2_regularization_strength",
-            "l2_shrinkage_regularization_strength",
-            "beta",
-        ),
+        scalars=(*REGULARIZATION, "beta"),
         options=("learning_rate_power",),
         initial=("initial_accumulator_value",),
     )
@@ -86,7 +87,7 @@ class Ftrl(Optimizer):
                 "Expected `learning_rate_power` to be negative or zero. "
                 f"Received: learning_rate_power={learning_rate_power}"
             )
-        for name in ("initial_accumulator_value", *self.rule.scalars[:3]):
+        for name in ("initial_accumulator_value", *REGULARIZATION):
             if getattr(self, name) < 0:
                 raise ValueError(
                     f"Expected `{name}` to be positive or zero. "

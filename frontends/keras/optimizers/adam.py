@@ -89,9 +89,7 @@ class Adamax(Optimizer):
 class Nadam(Optimizer):
     """Adam with Nesterov momentum whose strength grows over the first steps."""
 
-    rule = RuleUse(
-        rules.nadam, scalars=MOMENTS, groups=(("momentum", "velocity"), ("u_product",))
-    )
+    rule = RuleUse(rules.nadam, scalars=MOMENTS, groups=(("momentum", "velocity"), ("u_product",)))
 
     @shared_arguments
     def __init__(

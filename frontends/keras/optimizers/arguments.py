@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 Owner = TypeVar("Owner")
@@ -29,25 +29,27 @@ def shared_arguments(
     """Let a constructor that ends in `**shared` take the shared arguments by position too.
 
     Keras lists the shared arguments after an optimizer's own ones; the decorated constructor has
-    that signature while its body only names what is its own.
+    that signature while its body only names what is its own. Keyword-only ones come after the
+    shared ones, and may be given by position too.
     """
     signature = inspect.signature(init)
     *own, rest = signature.parameters.values()
     names = {parameter.name for parameter in own}
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    last = [p.replace(kind=kind) for p in own if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    first = own[: len(own) - len(last)]
     added = [
         inspect.Parameter(name, kind, default=default)
         for name, default in SHARED.items()
         if name not in names
     ]
-    whole = signature.replace(parameters=[*own, *added, rest.replace(name="kwargs")])
+    whole = signature.replace(parameters=[*first, *added, *last, rest.replace(name="kwargs")])
 
     @functools.wraps(init)
     def wrapped(self: Owner, *args: P.args, **kwargs: P.kwargs) -> None:
-        bound = whole.bind(self, *args, **kwargs)
-        named = {name: value for name, value in bound.arguments.items() if name != "kwargs"}
-        extra = bound.arguments.get("kwargs", {})
-        init(**named, **extra)
+        arguments = dict(whole.bind(self, *args, **kwargs).arguments)
+        extra = arguments.pop("kwargs", {})
+        cast(Any, init)(**arguments, **extra)
 
     wrapped.__signature__ = whole  # pyright: ignore[reportAttributeAccessIssue]
     return wrapped

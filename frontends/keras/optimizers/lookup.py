@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from typing import Any
 
 import optax
@@ -36,7 +35,7 @@ def serialize(optimizer: Any) -> Any:
     return serialize_keras_object(optimizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """Return the optimizer that a config describes; names of built-in classes in any case.
 
     Raises:

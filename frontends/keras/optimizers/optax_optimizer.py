@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import jax
 import jax.numpy as jnp
@@ -99,11 +99,11 @@ def whole(transformation: optax.GradientTransformation) -> optax.GradientTransfo
         full = tuple(
             jnp.zeros_like(p) if g is None else g for g, p in zip(grads, params, strict=True)
         )
-        changes, state = transformation.update(full, state, params)
+        changes, state = cast(Any, transformation).update(full, state, params)
         kept = zip(changes, grads, strict=True)
         return tuple(None if g is None else change for change, g in kept), state
 
-    return optax.GradientTransformationExtraArgs(transformation.init, update)
+    return optax.GradientTransformationExtraArgs(transformation.init, cast(Any, update))
 
 
 def _no_rate() -> float:

@@ -6,7 +6,7 @@ import copy
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -16,7 +16,6 @@ from graphc.keras.engine.variable import Variable
 from graphc.keras.optimizers.arguments import check_shared
 from graphc.keras.optimizers.clipping import CLIPS
 from graphc.keras.optimizers.plan import Arrays, UpdatePlan
-from graphc.keras.optimizers.rule_use import RuleUse
 from graphc.keras.optimizers.schedules.schedule import LearningRateSchedule, schedule_key
 from graphc.keras.optimizers.slots import SlotVariables
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
@@ -46,8 +45,6 @@ class Optimizer(SlotVariables):
         ValueError: an unknown, contradictory or out-of-range argument.
     """
 
-    rule: ClassVar[RuleUse | None] = None
-
     def __init__(
         self,
         learning_rate: Any,
@@ -69,18 +66,15 @@ class Optimizer(SlotVariables):
             raise ValueError(f"Argument(s) not recognized: {kwargs}")
         self.name = name or auto_name(type(self).__name__)
         self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
-        self.use_ema = use_ema
-        self.ema_momentum = ema_momentum
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         check_shared(vars(self))
-        self._undecayed: tuple[frozenset[int], re.Pattern[str] | None] = (frozenset(), None)
+        self._undecayed: tuple[frozenset[Variable], re.Pattern[str] | None] = (frozenset(), None)
         self._start_variables()
-        self._learning_rate = self._as_rate(learning_rate)
+        self._learning_rate: Any = self._as_rate(learning_rate)
 
     def __setattr__(self, name: str, value: Any) -> None:
         flags = () if self.rule is None else self.rule.flags
@@ -229,7 +223,7 @@ class Optimizer(SlotVariables):
             )
         names = "|".join(sorted(set(var_names or ())))
         pattern = re.compile(names) if names else None
-        self._undecayed = (frozenset(id(variable) for variable in var_list or ()), pattern)
+        self._undecayed = (frozenset(var_list or ()), pattern)
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Set variables to their moving averages, if these are kept."""
@@ -290,7 +284,7 @@ class Optimizer(SlotVariables):
 
     def _exempted(self, variable: Variable, decay: str | None) -> str | None:
         exempt, pattern = self._undecayed
-        if id(variable) in exempt or (pattern is not None and pattern.search(variable.name)):
+        if variable in exempt or (pattern is not None and pattern.search(variable.name)):
             return None
         return decay
 

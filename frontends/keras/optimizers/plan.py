@@ -150,8 +150,8 @@ class UpdatePlan:
             for p, g, name in zip(params, grads, self.decay, strict=True)
         )
         known = {**scalars, "learning_rate": rate, "step": self._updates_done(state.iterations)}
-        transformation = optax.with_extra_args_support(self.rule(**dict(self.options)))
-        changes, slots = transformation.update(grads, state.slots, params, **known)
+        rule: Any = self.rule(**dict(self.options))
+        changes, slots = rule.update(grads, state.slots, params, **known)
         return tuple(map(_changed, params, changes)), state._replace(slots=slots)
 
     def _accumulated(
@@ -208,14 +208,14 @@ class UpdatePlan:
             replaced = (g if over and g is not None else p for p, g, over in rows)
             return tuple(replaced), left, state.accumulators
         due = self._is_update(state.iterations)
-        params, accumulators = list(params), list(state.accumulators)
+        values, accumulators = list(params), list(state.accumulators)
         for i, (p, g, over) in enumerate(rows):
             if not over or g is None:
                 continue
             largest = jnp.maximum(g, accumulators[i])
-            params[i] = jnp.where(due, largest, p)
+            values[i] = jnp.where(due, largest, p)
             accumulators[i] = jnp.where(due, jnp.zeros_like(largest), largest)
-        return tuple(params), left, tuple(accumulators)
+        return tuple(values), left, tuple(accumulators)
 
 
 def _first(pair: tuple[int, Any]) -> int:

@@ -43,7 +43,7 @@ class RuleUse:
 
     def fixed(self, owner: Any) -> dict[str, Hashable]:
         """Return the keywords of `build` that a compiled program depends on."""
-        flags = {name: bool(getattr(owner, name)) for name in self.flags}
+        flags: dict[str, Hashable] = {name: bool(getattr(owner, name)) for name in self.flags}
         return flags | {name: getattr(owner, name) for name in self.options}
 
     def start(self, owner: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
@@ -18,7 +18,7 @@ class SlotVariables:
     """Makes, orders, saves and loads an optimizer's variables."""
 
     name: str
-    rule: Any
+    rule: ClassVar[RuleUse | None] = None
     built: bool = False
     use_ema: bool
     gradient_accumulation_steps: int | None
@@ -32,7 +32,7 @@ class SlotVariables:
         if self.built:
             return
         self._trainable_variables = list(variables)
-        self._places = {id(variable): i for i, variable in enumerate(variables)}
+        self._places = {variable: i for i, variable in enumerate(variables)}
         if self.use_ema:
             self._averages = [
                 None if variable.overwrite_with_gradient else self._zeros(variable, "average")
@@ -152,7 +152,7 @@ class SlotVariables:
     def _start_variables(self) -> None:
         """Make what exists before `build`."""
         self._trainable_variables: list[Variable] = []
-        self._places: dict[int, int] = {}
+        self._places: dict[Variable, int] = {}  # by identity, which copying keeps
         self._averages: list[Variable | None] = []
         self._built_variables: list[Variable] = []
         self._base_count = 0
@@ -160,7 +160,7 @@ class SlotVariables:
         self._iterations = self._own_variable(jnp.int32(0), "iteration")
 
     def _build_slots(self) -> None:
-        rule: RuleUse | None = self.rule
+        rule = self.rule
         if rule is None:
             return
         self._flags_built = frozenset(name for name in rule.flags if getattr(self, name))
@@ -207,7 +207,7 @@ class SlotVariables:
         return variable
 
     def _get_variable_index(self, variable: Variable) -> int:
-        return self._places[id(variable)]
+        return self._places[variable]
 
     def _check_built(self, what: str) -> None:
         if not self.built:
@@ -228,15 +228,15 @@ class SlotVariables:
                 f"Received: {len(grads)} gradients for {len(variables)} variables"
             )
         self.build(variables)
-        unknown = [variable.path for variable in variables if id(variable) not in self._places]
+        unknown = [variable.path for variable in variables if variable not in self._places]
         if unknown:
             raise ValueError(
                 "Expected variables that the optimizer was built with; make a new optimizer for "
                 f"others. Received unknown variables: {unknown}"
             )
         self._check_gradients(grads, variables)
-        found = {id(v): grad for v, grad in zip(variables, grads, strict=True)}
-        values = (found.get(id(variable)) for variable in self._trainable_variables)
+        found = dict(zip(variables, grads, strict=True))
+        values = (found.get(variable) for variable in self._trainable_variables)
         return tuple(value.value if isinstance(value, Variable) else value for value in values)
 
     def _check_gradients(self, grads: list[Any], variables: list[Variable]) -> None:

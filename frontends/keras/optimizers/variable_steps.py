@@ -9,6 +9,7 @@ import optax
 
 from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.variable import Variable
+from graphc.keras.optimizers.rules.per_parameter import transformation
 
 
 def variable_steps(optimizer: Any) -> optax.GradientTransformationExtraArgs:
@@ -43,7 +44,7 @@ def variable_steps(optimizer: Any) -> optax.GradientTransformationExtraArgs:
         )
         return changes, tuple(scope.read(variable) for variable in _slots(optimizer))
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return transformation(init, update)
 
 
 def _slots(optimizer: Any) -> list[Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import jax
+import numpy as np
+
+from graphc.kernels import threefry
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import standardize_dtype
 from graphc.keras.random.seed_generator import draw_seed
+from graphc.runtime.device import put
+
+HOST_LIMIT = 1 << 21  # elements up to which drawing on the host beats compiling the draw
 
 
 def uniform(
@@ -15,7 +23,17 @@ def uniform(
     """Draw from [minval, maxval); integer dtypes exclude `maxval` too."""
     name = standardize_dtype(dtype)
     op = "random.uniform" if "float" in name else "random.randint"
-    return apply(op, draw_seed(seed), minval, maxval, shape=_shape(shape), dtype=name)
+    key = draw_seed(seed)
+    if name == "float32" and _on_host(key, minval, maxval, shape):
+        return put(threefry.uniform(np.asarray(key), _shape(shape), minval, maxval))
+    return apply(op, key, minval, maxval, shape=_shape(shape), dtype=name)
+
+
+def _on_host(key: Any, minval: Any, maxval: Any, shape: Any) -> bool:
+    """Return whether a draw is small and concrete: the host then saves a compilation."""
+    concrete = isinstance(key, jax.Array) and not isinstance(key, jax.core.Tracer)
+    numbers = isinstance(minval, (int, float)) and isinstance(maxval, (int, float))
+    return concrete and numbers and math.prod(_shape(shape)) <= HOST_LIMIT
 
 
 def normal(

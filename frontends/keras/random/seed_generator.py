@@ -9,13 +9,13 @@ import random
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from graphc.keras.engine.scope import current_trace
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.tensor import Symbol
 from graphc.keras.engine.variable import Variable
+from graphc.runtime.device import put
 
 
 class SeedGenerator:
@@ -100,7 +100,7 @@ def draw_seed(seed: Any) -> Any:
     if isinstance(seed, (Symbol, jax.Array)):
         return seed
     if isinstance(seed, (int, np.integer)):
-        return jnp.asarray(_key(int(seed)))
+        return put(_key(int(seed)))
     if seed is None:
         return global_seed_generator().next(ordered=False)
     raise ValueError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphc.keras.engine.lookups import LOOKUPS
 from graphc.keras.initializers.named_objects import NamedObjects, by_both_names
 from graphc.keras.regularizers.regularizers import (
     L1,
@@ -40,6 +39,3 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
         ValueError: the name is unknown, or the identifier is none of these.
     """
     return REGULARIZERS.get(identifier)
-
-
-LOOKUPS["regularizer"] = get

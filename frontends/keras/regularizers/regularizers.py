@@ -36,12 +36,12 @@ class L1L2(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """Return the penalty of `x` in its dtype."""
-        penalty = ops.zeros((), dtype=x.dtype)
+        terms = []
         if self.l1 != 0.0:
-            penalty = penalty + _scaled(self, "l1", ops.sum(ops.absolute(x)))
+            terms.append(_scaled(self, "l1", ops.sum(ops.absolute(x))))
         if self.l2 != 0.0:
-            penalty = penalty + _scaled(self, "l2", ops.sum(ops.square(x)))
-        return penalty
+            terms.append(_scaled(self, "l2", ops.sum(ops.square(x))))
+        return sum(terms[1:], start=terms[0]) if terms else ops.zeros((), dtype=x.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the two factors."""

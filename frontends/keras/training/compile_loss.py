@@ -8,12 +8,18 @@ from typing import Any, NamedTuple
 
 from graphc.keras import losses, ops
 from graphc.keras.engine.settings import to_snake_case
-from graphc.keras.engine.structure import flatten, map_structure, pack_as, structure_of
+from graphc.keras.engine.structure import flatten, pack_as, structure_of
 from graphc.keras.engine.variable import Variable
 from graphc.keras.losses import Loss, LossFunctionWrapper
 from graphc.keras.metrics import Mean
 from graphc.keras.training.by_shape import CROSSENTROPY_NAMES, asks_for, kind_of_classes
-from graphc.keras.training.targets import is_flat, is_nested, like_outputs, outline
+from graphc.keras.training.targets import (
+    in_order_of,
+    is_flat,
+    is_nested,
+    like_outputs,
+    outline,
+)
 
 CROSSENTROPIES = {
     "binary": losses.binary_crossentropy,
@@ -186,20 +192,20 @@ class CompileLoss:
         """Return losses with their weights, in the structure of the outputs (or part of it)."""
         count, loss, weights = len(flatten(y_pred)), self._loss, self._loss_weights
         if not is_nested(loss):
-            loss = pack_as(y_pred, [loss] * count)
+            loss = in_order_of(y_pred, pack_as(y_pred, [loss] * count))
         elif isinstance(loss, dict) and not isinstance(y_pred, dict):
             loss = self._in_output_order(loss, "loss", strict=True)
         elif isinstance(loss, (list, tuple)) and not any(map(is_nested, loss)):
             self._check_count(len(loss), y_pred, "loss", loss)
-            loss = pack_as(y_pred, list(loss))
+            loss = in_order_of(y_pred, pack_as(y_pred, list(loss)))
         loss = pack_as(y_pred, flatten(loss)) if not is_nested(y_pred) else loss
         if weights is None:
-            return map_structure(lambda item: _weighted(item, None), loss)
+            return _with_weights(loss, None)
         if isinstance(weights, dict) and isinstance(loss, (list, tuple)):
             weights = self._in_output_order(weights, "loss_weights", strict=False)
         if structure_of(weights) != structure_of(loss):
             weights = self._packed_weights(weights, loss)
-        return map_structure(_weighted, loss, weights)
+        return _with_weights(loss, weights)
 
     def _packed_weights(self, weights: Any, loss: Any) -> Any:
         leaves, wanted = flatten(weights), flatten(loss)
@@ -277,8 +283,13 @@ class CompileLoss:
         self._placed.append(_Placed(path, loss, given.weight, name))
 
 
-def _weighted(loss: Any, weight: Any) -> _Weighted | None:
-    return None if loss is None else _Weighted(loss, weight)
+def _with_weights(loss: Any, weights: Any) -> Any:
+    """Return losses paired with their weights, dict keys in the order that the losses have."""
+    if isinstance(loss, dict):
+        return {key: _with_weights(loss[key], weights and weights[key]) for key in loss}
+    if isinstance(loss, (list, tuple)):
+        return [_with_weights(item, weights and weights[index]) for index, item in enumerate(loss)]
+    return None if loss is None else _Weighted(loss, weights)
 
 
 def _has(container: Any, key: Any) -> bool:

@@ -67,14 +67,16 @@ class EagerSteps:
             with entered(scope), training_phase(training):
                 y_pred = model(x)
                 loss = model.compute_loss(x, y, y_pred, weight, training=training)
-            return loss, (y_pred, self._writes(scope, params))
+            scaled = model.optimizer.scale_loss(loss) if training else loss
+            return scaled, (loss, y_pred, self._writes(scope, params))
 
         values = tuple(variable.stored for variable in params)
         if not training:
-            loss, (y_pred, writes) = loss_of(values)
+            _, (loss, y_pred, writes) = loss_of(values)
         else:
             model.optimizer.build(params)
-            (loss, (y_pred, writes)), grads = jax.value_and_grad(loss_of, has_aux=True)(values)
+            differentiate = jax.value_and_grad(loss_of, has_aux=True)
+            (_, (loss, y_pred, writes)), grads = differentiate(values)
         for variable, value in writes:
             variable.assign(value)
         if training:

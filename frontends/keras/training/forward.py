@@ -6,7 +6,6 @@ from collections import OrderedDict
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from graphc.executable import Executable
@@ -19,6 +18,7 @@ from graphc.keras.engine.variable import Variable
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.tracer import build_by_trace
 from graphc.lower import default_target
+from graphc.runtime.device import put
 from graphc.runtime.store import StateStore
 from graphc.separable import mixing_node
 from graphc.spec import TensorSpec, spec_of
@@ -87,7 +87,8 @@ class Forward:
         if not tensors or len(concrete) != len(tensors) or not plain or not _numeric(tensors):
             return call(*args, **kwargs)
         if not model.built:
-            build_by_trace(model, Rows((args, kwargs) if kwargs else args[0]))
+            rows = Rows((args, kwargs) if kwargs else args[0])
+            build_by_trace(model, rows, rows.count)
         training = _training_of(model, args, kwargs)
         bound = self._get(model, call, args, kwargs, "train" if training else "infer", None)
         outputs = bound.run(tensors)
@@ -95,7 +96,7 @@ class Forward:
 
     def predict(self, model: Any, rows: Rows) -> Any:
         """Return outputs for a few rows as NumPy arrays; sizes share programs by powers of two."""
-        build_by_trace(model, rows)
+        build_by_trace(model, rows, rows.count)
         count = rows.count
         leaves = rows.leaves
         bound = self._get(model, model.__call__, (rows.x,), {}, "infer", None, predict=True)
@@ -113,7 +114,7 @@ class Forward:
             inputs = map_structure(lambda t: TensorSpec(_filled(t.shape), t.dtype), model.input)
         arrays = map_structure(_placeholder, _as_specs(inputs))
         if not all(layer.built for layer in model._flatten_layers()):
-            build_by_trace(model, Rows(arrays))
+            build_by_trace(model, Rows(arrays), Rows(arrays).count)
         return self._get(model, model.__call__, (arrays,), {}, mode, target).executable
 
     def _get(
@@ -143,7 +144,7 @@ def _numeric(tensors: list[Any]) -> bool:
 
 
 def _device(leaf: Any) -> Any:
-    return leaf.value if isinstance(leaf, Variable) else jnp.asarray(leaf)
+    return leaf.value if isinstance(leaf, Variable) else put(leaf)
 
 
 def _spec(leaf: Any) -> TensorSpec:

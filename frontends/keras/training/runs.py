@@ -74,20 +74,29 @@ class StepCache:
         """Forget them (the compiled programs stay in the program cache)."""
         self._bound.clear()
 
+    def __iter__(self) -> Any:
+        return iter(self._bound.values())
+
     def get(
         self, model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool, shuffled: bool
     ) -> Bound:
         """Return the bound program for these shapes."""
-        build_by_trace(model, rows)
+        build_by_trace(model, rows, batch)
         passes = selected_passes(PASSES, "train" if mode == "train" else "infer")
         key = (mode, rows.signature(), batch, masked, shuffled, default_target(), passes)
-        key = (*key, Version.number, id(model.optimizer) if mode == "train" else 0)
+        key = (*key, Version.number, _structure(model) if mode == "train" else None)
         if key not in self._bound:
             self._bound[key] = _bind(model, mode, rows, batch, masked, shuffled)
             while len(self._bound) > TRACES_KEPT:
                 self._bound.popitem(last=False)
         self._bound.move_to_end(key)
         return self._bound[key]
+
+
+def _structure(model: Any) -> Any:
+    """Return what a training program depends on in the optimizer, and which one it is."""
+    model.optimizer.build(model.trainable_variables)
+    return model.optimizer, model.optimizer.structure()
 
 
 def _bind(
@@ -97,7 +106,6 @@ def _bind(
     if mode != "train":
         program = program_for(traced.step, None, shuffled=shuffled)
         return Bound(traced, program, StateStore(params=traced.params, state=traced.state), model)
-    model.optimizer.build(list(traced.params))
     program = program_for(traced.step, model.optimizer.structure(), shuffled=shuffled)
     slots = tuple(model.optimizer.variables)
     store = StateStore(params=traced.params, state=traced.state, slots=slots)

@@ -24,6 +24,15 @@ def outline(structure: Any) -> Any:
     return pack_as(structure, ["*"] * len(flatten(structure)))
 
 
+def in_order_of(outputs: Any, packed: Any) -> Any:
+    """Return `packed`, a structure like the outputs, with dict keys in the order of theirs."""
+    if isinstance(outputs, dict):
+        return {key: in_order_of(inner, packed[key]) for key, inner in outputs.items()}
+    if isinstance(outputs, (list, tuple)):
+        return [in_order_of(a, b) for a, b in zip(outputs, packed, strict=True)]
+    return packed
+
+
 def names_of(outputs: Any, output_names: Sequence[str] | None) -> list[str] | None:
     """Return the names of the outputs in the order that they are reported in.
 

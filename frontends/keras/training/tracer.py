@@ -84,13 +84,13 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     )  # fmt: skip
 
 
-def build_by_trace(model: Any, rows: Rows) -> None:
-    """Create the variables of a model that has none yet, from the shape of its data."""
+def build_by_trace(model: Any, rows: Rows, batch: int) -> None:
+    """Create the variables of a model that has none yet, from the shape of a batch."""
     if all(layer.built for layer in model._flatten_layers()):
         return
     scope = TraceScope()
     leaves = [
-        scope.input(TensorSpec((min(2, rows.count), *leaf.shape[1:]), _dtype(leaf)))
+        scope.input(TensorSpec((min(batch, rows.count), *leaf.shape[1:]), _dtype(leaf)))
         for leaf in rows.leaves
     ]
     x, _, _ = rows.pack(leaves)

@@ -22,6 +22,7 @@ from graphc.keras.training.arrays import (
 from graphc.keras.training.compile_loss import CompileLoss
 from graphc.keras.training.compile_metrics import CompileMetrics
 from graphc.keras.training.eager import EagerSteps
+from graphc.keras.training.explain import latest, report_of
 from graphc.keras.training.forward import Forward
 from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import (
@@ -348,6 +349,23 @@ class Trainer:
         if current_scope() is not None or self.run_eagerly:
             return call(*args, **kwargs)
         return self._forward.call(self, call, args, kwargs)
+
+    def explain(self, mode: str | None = None) -> Any:
+        """Return the compiler's report of the last step run: `print` it, or `.as_dict()`.
+
+        Args:
+            mode: "train", "test" or "predict"; training first when not given.
+
+        Raises:
+            ValueError: nothing of that mode was run yet.
+        """
+        bound = latest(self._programs, mode)
+        if bound is None:
+            raise ValueError(
+                f"There is nothing to explain yet. Expected a call of fit, evaluate or predict on "
+                f"'{self.name}' before. Received: mode={mode!r}"
+            )
+        return report_of(bound)
 
     def __graphc_executable__(self, inputs: Any, mode: Any, target: Any) -> Any:
         return self._forward.executable_for(self, inputs, mode, target)

@@ -101,10 +101,11 @@ CASES = [
     ("SparseCategoricalCrossentropy", {"ignore_class": 2}, INDEX),
     ("SparseCategoricalCrossentropy", {"ignore_class": -1, "from_logits": True}, INDEX_LOGITS),
 ]
+CASE_IDS = [f"{name}-{kwargs}" for name, kwargs, _ in CASES]
 REDUCTIONS = ["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None]
 
 
-@pytest.mark.parametrize(("name", "kwargs", "pairs"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "kwargs", "pairs"), CASES, ids=CASE_IDS)
 def test_values_and_gradients_equal_keras(keras, name, kwargs, pairs):
     ours = getattr(losses, name)(**kwargs)
     theirs = getattr(keras.losses, name)(**kwargs)
@@ -162,7 +163,9 @@ def test_keras_mask_equals_keras(keras, reduction, mask, weights):
 BY_ROW = [case for case in CASES if case[0] not in ("Dice", "Tversky") or "axis" in case[1]]
 
 
-@pytest.mark.parametrize(("name", "kwargs", "pairs"), BY_ROW, ids=str)
+@pytest.mark.parametrize(
+    ("name", "kwargs", "pairs"), BY_ROW, ids=[f"{name}-{kwargs}" for name, kwargs, _ in BY_ROW]
+)
 def test_padding_gives_the_loss_of_the_real_rows(name, kwargs, pairs):
     real = 4
     y_true, y_pred = pairs[0]
@@ -192,7 +195,7 @@ def test_config_round_trip_and_keras_reads_it(keras, name, kwargs):
 def test_names_are_those_of_keras(keras):
     theirs = keras.src.losses.ALL_OBJECTS_DICT
     skipped = {"CTC", "ctc", "Circle", "circle", "Loss", "LossFunctionWrapper"}
-    for name, item in theirs.items():
+    for name in theirs:
         if name in skipped:
             continue
         found = losses.get(name)

@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 
 from graphc.keras import metrics
+from graphc.keras.metrics.lookup import METRICS
 
-pytestmark = pytest.mark.oracle
+pytestmark = [
+    pytest.mark.oracle,
+    # Keras itself asks JAX for 64-bit indices in its confusion matrices.
+    pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64"),
+]
 
 B, T, C = 8, 3, 4
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
@@ -48,7 +53,11 @@ def edges(*shape):
 REAL = [(scores(B, 3), scores(B, 3)), (scores(B), scores(B, 1)), (scores(B, T, 2), scores(B, T, 2))]
 YES = [(below(2, B), unit(B, 1)), (below(2, B, 3), unit(B, 3)), (below(2, B), edges(B))]
 PICK = [(one_hot(B), chances(B, C)), (one_hot(B, T), chances(B, T, C))]
-INDEX = [(below(C, B), chances(B, C)), (below(C, B, 1), chances(B, C)), (below(C, B, T), chances(B, T, C))]
+INDEX = [
+    (below(C, B), chances(B, C)),
+    (below(C, B, 1), chances(B, C)),
+    (below(C, B, T), chances(B, T, C)),
+]
 LABELS = [(below(2, B, C), unit(B, C)), (one_hot(B), chances(B, C))]
 EVEN = [i / 10 for i in range(11)]
 
@@ -66,10 +75,10 @@ CASES = [
     ("R2Score", {"num_regressors": 2}, REAL[:1]),
     ("KLDivergence", {}, PICK),
     ("Poisson", {}, PICK),
-    ("Hinge", {}, YES[:2]),
-    ("SquaredHinge", {}, YES[:2]),
+    ("Hinge", {}, YES[1:2]),
+    ("SquaredHinge", {}, YES[1:2]),
     ("CategoricalHinge", {}, PICK),
-    ("BinaryCrossentropy", {"label_smoothing": 0.1}, YES[:1]),
+    ("BinaryCrossentropy", {"label_smoothing": 0.1}, YES[1:2]),
     ("CategoricalCrossentropy", {}, PICK),
     ("CategoricalCrossentropy", {"from_logits": True}, PICK),
     ("SparseCategoricalCrossentropy", {}, INDEX),
@@ -119,6 +128,7 @@ CASES = [
     ("OneHotIoU", {"num_classes": C, "target_class_ids": [1]}, PICK[:1]),
     ("OneHotMeanIoU", {"num_classes": C}, PICK),
 ]
+CASE_IDS = [f"{name}-{kwargs}" for name, kwargs, _ in CASES]
 
 
 def batches(pair):
@@ -132,7 +142,7 @@ def weight_of(name, y_true, seed):
     return rng(seed).integers(0, 3, shape) if whole else rng(seed).random(shape)
 
 
-@pytest.mark.parametrize(("name", "kwargs", "pairs"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "kwargs", "pairs"), CASES, ids=CASE_IDS)
 def test_stream_equals_keras(keras, name, kwargs, pairs):
     for pair in pairs:
         ours = getattr(metrics, name)(**kwargs)
@@ -148,7 +158,7 @@ def test_stream_equals_keras(keras, name, kwargs, pairs):
 ONE_PAIR = [(name, kwargs, pairs[0]) for name, kwargs, pairs in CASES]
 
 
-@pytest.mark.parametrize(("name", "kwargs", "pair"), ONE_PAIR, ids=str)
+@pytest.mark.parametrize(("name", "kwargs", "pair"), ONE_PAIR, ids=CASE_IDS)
 def test_weighted_stream_equals_keras(keras, name, kwargs, pair):
     ours = getattr(metrics, name)(**kwargs)
     theirs = getattr(keras.metrics, name)(**kwargs)
@@ -159,14 +169,13 @@ def test_weighted_stream_equals_keras(keras, name, kwargs, pair):
     assert np.allclose(ours.result(), theirs.result(), **CLOSE)
 
 
-@pytest.mark.parametrize(("name", "kwargs", "pairs"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "kwargs", "pairs"), CASES, ids=CASE_IDS)
 def test_rows_of_weight_zero_are_ignored(name, kwargs, pairs):
     real = 5
     for pair in pairs[-2:]:
         padded, short = (getattr(metrics, name)(**kwargs) for _ in range(2))
         ones = (np.arange(B) < real).astype("int32" if "IoU" in name else "float32")
         for y_true, y_pred in batches(pair):
-            y_true, y_pred = np.array(y_true), np.array(y_pred)
             y_true[real:], y_pred[real:] = y_true[0], y_pred[0]
             padded.update_state(y_true, y_pred, ones)
             short.update_state(y_true[:real], y_pred[:real], ones[:real])
@@ -177,7 +186,7 @@ def test_rows_of_weight_zero_are_ignored(name, kwargs, pairs):
 CONFIGS = [(name, kwargs) for name, kwargs, _ in CASES]
 
 
-@pytest.mark.parametrize(("name", "kwargs"), CONFIGS, ids=str)
+@pytest.mark.parametrize(("name", "kwargs"), CONFIGS, ids=CASE_IDS)
 def test_config_round_trip_and_keras_reads_it(keras, name, kwargs):
     metric = getattr(metrics, name)(name="mine", **kwargs)
     again = metrics.deserialize(metrics.serialize(metric))
@@ -192,17 +201,16 @@ def test_config_round_trip_and_keras_reads_it(keras, name, kwargs):
     getattr(keras.metrics, name).from_config(metric.get_config())
 
 
-def test_names_and_directions_are_those_of_keras(keras):
-    skipped = ("Correlation", "correlation", "Metric", "metric", "IoU", "io_u")
+def test_names_are_those_of_keras(keras):
+    skipped = ("ConcordanceCorrelation", "PearsonCorrelation")
     for name, cls in keras.src.metrics.ALL_OBJECTS_DICT.items():
-        if any(word in name for word in skipped) or name[0].islower() != name.islower():
-            continue
-        ours = metrics.METRICS.members[name] if hasattr(metrics, "METRICS") else None
-        ours = ours or getattr(metrics, cls.__name__)
-        assert ours.__name__ == cls.__name__
+        if cls.__name__ not in skipped:
+            assert METRICS.members[name] is getattr(metrics, cls.__name__)
 
 
-@pytest.mark.parametrize("weight", [None, 2.0, np.arange(B), np.ones((B, 1)), np.ones((B, T))], ids=str)
+@pytest.mark.parametrize(
+    "weight", [None, 2.0, np.arange(B), np.ones((B, 1)), np.ones((B, T))], ids=str
+)
 @pytest.mark.parametrize("name", ["Mean", "Sum"])
 def test_mean_and_sum_of_values_equal_keras(keras, name, weight):
     for shape in [(B,), (B, T), (B, T, 2)]:

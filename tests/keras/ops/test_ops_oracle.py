@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("KERAS_BACKEND", "jax")
+import inspect
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from graphc.keras import ops
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.oracle
 
-DTYPES = ("float32", "bfloat16", "int32", "uint8", "bool")
+DTYPES = ("float32", "bfloat16", "uint8", "bool")
 PAIRS = (
     ("float32", "float32"),
     ("float32", "int32"),
@@ -34,119 +32,23 @@ IDS = np.array([0, 2, 1])
 PROBABILITIES = POSITIVE / POSITIVE.sum(-1, keepdims=True)
 ONE_HOT = np.eye(4, dtype="float32")[[0, 3, 1]]
 
-UNARY = [
-    "abs",
-    "absolute",
-    "arccos",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctanh",
-    "bitwise_not",
-    "cbrt",
-    "ceil",
-    "conj",
-    "copy",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "erf",
-    "exp",
-    "exp2",
-    "expm1",
-    "fabs",
-    "floor",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "logical_not",
-    "negative",
-    "rad2deg",
-    "real",
-    "reciprocal",
-    "round",
-    "sign",
-    "signbit",
-    "sin",
-    "sinc",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-    "trunc",
-    "celu",
-    "elu",
-    "gelu",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_tanh",
-    "leaky_relu",
-    "log_sigmoid",
-    "log_softmax",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "squareplus",
-    "tanh_shrink",
-    "soft_shrink",
-    "hard_shrink",
-    "sparsemax",
-]
-BINARY = [
-    "add",
-    "arctan2",
-    "divide",
-    "divide_no_nan",
-    "equal",
-    "floor_divide",
-    "fmax",
-    "fmin",
-    "greater",
-    "greater_equal",
-    "hypot",
-    "less",
-    "less_equal",
-    "logaddexp",
-    "logical_and",
-    "logical_or",
-    "logical_xor",
-    "maximum",
-    "minimum",
-    "mod",
-    "multiply",
-    "not_equal",
-    "power",
-    "subtract",
-    "true_divide",
-]
-REDUCTIONS = [
-    "all",
-    "any",
-    "amax",
-    "amin",
-    "argmax",
-    "argmin",
-    "count_nonzero",
-    "cumsum",
-    "cumprod",
-    "logsumexp",
-    "max",
-    "mean",
-    "median",
-    "min",
-    "prod",
-    "std",
-    "sum",
-    "var",
-]
+UNARY = (
+    "abs absolute arccos arcsin arcsinh arctan arctanh bitwise_not cbrt ceil conj copy cos cosh "
+    "deg2rad erf exp exp2 expm1 fabs floor isfinite isinf isnan logical_not negative rad2deg real "
+    "reciprocal round sign signbit sin sinc sinh sqrt square tan tanh trunc celu elu gelu "
+    "hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax relu relu6 selu sigmoid "
+    "silu softmax softplus softsign sparse_plus sparse_sigmoid squareplus tanh_shrink soft_shrink "
+    "hard_shrink sparsemax "
+)
+BINARY = (
+    "add arctan2 divide divide_no_nan equal floor_divide fmax fmin greater greater_equal hypot "
+    "less less_equal logaddexp logical_and logical_or logical_xor maximum minimum mod multiply "
+    "not_equal power subtract true_divide "
+)
+REDUCTIONS = (
+    "all any amax amin argmax argmin count_nonzero cumsum cumprod logsumexp max mean median min "
+    "prod std sum var "
+)
 
 # Keras's own function fails, or its answer depends on the platform, for these dtypes.
 FLOATS_ONLY = {
@@ -193,14 +95,16 @@ def assert_same(ours, theirs, rtol=1e-5) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:invalid value|divide by zero")
-@pytest.mark.parametrize(("name", "dtype"), [(n, d) for n in UNARY for d in DTYPES if runs(n, d)])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [(n, d) for n in UNARY.split() for d in DTYPES if runs(n, d)]
+)
 def test_unary(name, dtype):
     x = numbers(dtype)
     assert_same(getattr(ops, name)(x), getattr(keras.ops, name)(x))
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("name", BINARY.split())
 def test_binary(name, pair):
     if not all(runs(name, dtype) for dtype in pair):
         pytest.skip("Keras does not define it")
@@ -219,7 +123,7 @@ def test_python_scalars_are_weak(name, dtype, other):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("name", REDUCTIONS.split())
 def test_reductions(name, dtype):
     x = numbers(dtype)
     for settings in ({}, {"axis": 1}, {"axis": -1, "keepdims": True}):
@@ -395,8 +299,6 @@ def test_function(name, args, kwargs):
 
 @pytest.mark.parametrize("name", [n for n in dir(ops) if n[0].islower()])
 def test_signatures_are_those_of_keras(name):
-    import inspect
-
     theirs = getattr(keras.ops, name, None)
     if not inspect.isfunction(theirs):
         pytest.skip("a module, or a function that Keras writes in another way")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ STEPS = 20
 @pytest.fixture(scope="session")
 def keras() -> Any:
     """Real Keras on JAX, the oracle."""
-    os.environ.setdefault("KERAS_BACKEND", "jax")
     return pytest.importorskip("keras", reason="the oracle, real Keras, is not installed")
 
 

@@ -118,9 +118,7 @@ def _same(ours: list[Variable], theirs: list[Any]) -> None:
         assert (mine.shape, mine.dtype) == (tuple(oracle.shape), oracle.dtype)
         expected = np.asarray(oracle.value)
         atol = ATOL * np.max(np.abs(expected), initial=1.0)
-        np.testing.assert_allclose(
-            mine.numpy(), expected, rtol=RTOL, atol=atol, err_msg=mine.path
-        )
+        np.testing.assert_allclose(mine.numpy(), expected, rtol=RTOL, atol=atol, err_msg=mine.path)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -282,10 +283,26 @@ def test_weights_are_saved_and_loaded(trained: list[Variable], gradients: list[A
         optimizers.Adam().load_own_variables(store)
 
 
+def test_copies_are_independent_and_equal(trained: list[Variable], gradients: list[Any]) -> None:
+    first = optimizers.Adam(0.1)
+    first.apply(gradients[0], trained)
+    second, others = copy.deepcopy((first, trained))
+    assert second.structure() == first.structure()
+    first.apply(gradients[1], trained)
+    assert int(second.iterations) == 1
+    second.apply(gradients[1], others)
+    for variable, wanted in zip(others, trained, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), wanted.numpy())
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: optimizers.get("adm"), ValueError, r"nearest names are: .*'Adam'.*Received: 'adm'"),
+        (
+            lambda: optimizers.get("adm"),
+            ValueError,
+            r"nearest names are: .*'Adam'.*Received: 'adm'",
+        ),
         (lambda: optimizers.get(3), ValueError, "Received: 3"),
         (lambda: optimizers.Adam(lr=0.1), ValueError, r"not recognized: {'lr': 0.1}"),
         (lambda: optimizers.Adam("fast"), ValueError, "learning_rate='fast'"),
@@ -313,7 +330,7 @@ def test_errors_after_build(trained: list[Variable], gradients: list[Any]) -> No
         optimizer.amsgrad = True
     with pytest.raises(ValueError, match="before the optimizer is built"):
         optimizer.exclude_from_weight_decay(var_names=["bias"])
-    with pytest.raises(ValueError, match="unknown variables: .*other"):
+    with pytest.raises(ValueError, match=r"unknown variables: .*other"):
         optimizer.apply([1.0], [Variable(1.0, name="other")])
     with pytest.raises(ValueError, match="2 gradients for 3 variables"):
         optimizer.apply(gradients[0][:2])

@@ -14,6 +14,7 @@ from graphc.keras.optimizers.rules.per_parameter import (
     leaves_of,
     per_parameter,
     start_slots,
+    transformation,
 )
 
 
@@ -126,7 +127,8 @@ def nadam() -> optax.GradientTransformationExtraArgs:
 
     def init(params: Any) -> NadamSlots:
         moments = start_slots(Moments, start_moments, leaves_of(params))
-        return NadamSlots(*moments, (jnp.ones((), jnp.float32),))
+        one = jnp.ones((), jnp.float32)
+        return NadamSlots(moments.momentum, moments.velocity, (one,))
 
     def update(
         grads: Any, slots: NadamSlots, params: Any = None, *, step: Any, **scalars: Any
@@ -136,9 +138,11 @@ def nadam() -> optax.GradientTransformationExtraArgs:
         moments = Moments(slots.momentum, slots.velocity)
         changes, moments = change_all(change, leaves_of(grads), moments, leaves_of(params), s)
         treedef = jax.tree.structure(grads, is_leaf=lambda leaf: leaf is None)
-        return treedef.unflatten(changes), NadamSlots(*moments, (s.u_product,))
+        return treedef.unflatten(changes), NadamSlots(
+            moments.momentum, moments.velocity, (s.u_product,)
+        )
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return transformation(init, update)
 
 
 def lamb() -> optax.GradientTransformationExtraArgs:

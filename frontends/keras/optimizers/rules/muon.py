@@ -9,7 +9,12 @@ import jax.numpy as jnp
 import optax
 
 from graphc.keras.optimizers.rules.adam import adam_change, next_moments
-from graphc.keras.optimizers.rules.per_parameter import as_scalars, change_all, leaves_of
+from graphc.keras.optimizers.rules.per_parameter import (
+    as_scalars,
+    change_all,
+    leaves_of,
+    transformation,
+)
 
 
 class MuonSlots(NamedTuple):
@@ -56,7 +61,7 @@ def muon(
         treedef = jax.tree.structure(grads, is_leaf=lambda leaf: leaf is None)
         return treedef.unflatten(changes), slots
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return transformation(init, update)
 
 
 def orthogonalize(x: jax.Array, s: Any, steps: int) -> jax.Array:

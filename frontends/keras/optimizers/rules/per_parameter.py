@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import optax
 
-Slots = TypeVar("Slots", bound=NamedTuple)
+Slots = Any  # a named tuple: of one parameter's arrays, or of tuples with one entry a parameter
 StartOne = Callable[[jax.Array], Slots]
-UpdateOne = Callable[[jax.Array, jax.Array, Slots, Any], tuple[jax.Array, Slots]]
+ChangeOne = Callable[[Any, Any, Any, Any], tuple[jax.Array, Slots]]
 
 
 def per_parameter(
-    slots_type: type[Slots], start: StartOne[Slots], change: UpdateOne[Slots]
+    slots_type: Any, start: StartOne, change: ChangeOne
 ) -> optax.GradientTransformationExtraArgs:
     """Return the transformation that runs a one-parameter rule on every parameter.
 
@@ -44,7 +44,14 @@ def per_parameter(
         changes, slots = change_all(change, leaves_of(grads), slots, leaves_of(params), values)
         return treedef.unflatten(changes), slots
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return transformation(init, update)
+
+
+def transformation(
+    init: Callable[[Any], Slots], update: Callable[..., tuple[Any, Slots]]
+) -> optax.GradientTransformationExtraArgs:
+    """Return the optax transformation of a start and a step that takes our keyword scalars."""
+    return optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update))
 
 
 def leaves_of(tree: Any) -> list[Any]:
@@ -58,14 +65,14 @@ def as_scalars(step: Any, scalars: dict[str, Any]) -> SimpleNamespace:
     return SimpleNamespace(step=jnp.asarray(step + 1, jnp.float32), **values)
 
 
-def start_slots(slots_type: type[Slots], start: StartOne[Slots], params: Sequence[Any]) -> Slots:
+def start_slots(slots_type: Any, start: StartOne, params: Sequence[Any]) -> Slots:
     """Return every parameter's first slots, transposed into one tuple for each field."""
     nothing = slots_type(*[None] * len(slots_type._fields))
     return _by_field(slots_type, [nothing if p is None else start(p) for p in params])
 
 
 def change_all(
-    change: UpdateOne[Slots],
+    change: ChangeOne,
     grads: Sequence[Any],
     slots: Slots,
     params: Sequence[Any],
@@ -92,7 +99,7 @@ def _change_one(change: Any, grad: Any, param: Any, record: Any, scalars: Any) -
     return delta, type(record)(*stored)
 
 
-def _by_field(slots_type: type[Slots], records: Sequence[Any]) -> Slots:
+def _by_field(slots_type: Any, records: Sequence[Any]) -> Slots:
     if not records:
         return slots_type(*[()] * len(slots_type._fields))
     return slots_type(*zip(*records, strict=True))

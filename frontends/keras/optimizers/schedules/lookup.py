@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
@@ -13,6 +12,6 @@ def serialize(learning_rate_schedule: Any) -> Any:
     return serialize_keras_object(learning_rate_schedule)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """Return the schedule that a config describes."""
     return deserialize_keras_object(config, custom_objects=custom_objects)

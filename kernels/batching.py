@@ -1,1 +1,0 @@
-BATCH_RULES: dict = {}
