@@ -11,6 +11,7 @@ import argparse
 import os
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,10 +116,25 @@ def show_compiler(model: Any) -> None:
     """Print the compiler's report and the graph of a training step before and after the passes."""
     report = model.explain("train")
     print(report)
+    print("\nThe kernel chosen for each op:\n")
+    print(kernels(report))
     print("\nThe training step as traced:\n")
     print(report.before)
     print("\nand after the passes:\n")
     print(report.after)
+
+
+def kernels(report: Any) -> str:
+    """A line an op of the compiled step: how many nodes, and which kernel computes them."""
+    chosen = Counter(
+        (node.op, report.choices[node].kernel.name)
+        for node in report.after.nodes
+        if node in report.choices
+    )
+    return "\n".join(
+        f"  {op:<40} {name}{f' ({count} times)' if count > 1 else ''}"
+        for (op, name), count in chosen.items()
+    )
 
 
 def logits_of(params: Params, x: jax.Array) -> jax.Array:
@@ -188,7 +204,7 @@ def verdict(plain: list[float], ours: list[float], steps: int) -> str:
     """What the seconds of some epochs say; no winner is named where their ranges overlap."""
     slow, fast = statistics.median(plain), statistics.median(ours)
     text = (
-        f"a step takes {1e3 * slow / steps:.3f} ms in plain jitted JAX and "
+        f"A step takes {1e3 * slow / steps:.3f} ms in plain jitted JAX and "
         f"{1e3 * fast / steps:.3f} ms in graphc"
     )
     if max(ours) < min(plain):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import jax
 import numpy as np
 
 from graphc.errors import GraphError, located
-from graphc.ir import ConstantArray, Graph, Node, Value, attrs_key
+from graphc.ir import ConstantArray, Graph, Node, Value, attrs_key, exact
 from graphc.kernels.registry import OPS
 from graphc.spec import LITERAL_DTYPES, TensorSpec, spec_of
 
@@ -43,8 +45,7 @@ class Builder:
         """Return a constant: a Python scalar stays weakly typed, anything else is an array."""
         if type(value) in LITERAL_DTYPES:
             spec = TensorSpec((), LITERAL_DTYPES[type(value)])
-            # 1, 1.0 and True are equal in Python and are different constants.
-            return Value(self._number("core.constant", (), {"value": value}, (spec,), repr(value)))
+            return Value(self._number("core.constant", (), {"value": value}, (spec,)))
         array = np.asarray(value)
         attr = ConstantArray(array.astype(jax.dtypes.canonicalize_dtype(array.dtype)))
         return self._constant_array(attr)
@@ -60,9 +61,17 @@ class Builder:
     def emit(self, op: str, *operands: Operand, **attrs: Any) -> Any:
         """Apply `op` and return its result, a `Value`, or a tuple of them.
 
+        Attributes that the reference function has a default for may be left out.
+
         Raises:
-            GraphError: the op cannot take these operands; names the layer and the user's line.
+            GraphError: the op does not exist or cannot take these operands; names the layer and the
+                user's line.
         """
+        if op not in OPS:
+            nearest = difflib.get_close_matches(op, OPS)
+            reason = f"Unknown op. Expected a registered one, such as {nearest}. Received: {op!r}"
+            raise GraphError(located(reason, self.scope, self.source))
+        attrs = {**_defaults(op), **attrs}
         inputs = tuple(self._operand(operand) for operand in operands)
         specs, many = self._infer(op, inputs, attrs)
         node = self._number(op, inputs, attrs, specs)
@@ -101,10 +110,9 @@ class Builder:
         inputs: tuple[Value | None, ...],
         attrs: dict[str, Any],
         specs: tuple[TensorSpec, ...],
-        tag: str = "",
     ) -> Node:
         wiring = tuple(None if v is None else (v.node, v.index) for v in inputs)
-        key = (op, wiring, attrs_key(attrs), tag)
+        key = (op, wiring, exact(attrs_key(attrs)))
         node = self._numbered.get(key)
         if node is None:
             node = Node(op, inputs, attrs, specs, self.scope, self.source)
@@ -120,7 +128,7 @@ class Builder:
             return infer(op, described, attrs_key(attrs))
         except GraphError:
             raise
-        except (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError) as error:
+        except (TypeError, ValueError, IndexError, AssertionError, ArithmeticError) as error:
             received = ", ".join(str(item) for item in described)
             reason = f"{op} cannot take its operands. Received: ({received}), attributes {attrs}. "
             raise GraphError(located(reason + str(error), self.scope, self.source)) from error
@@ -133,7 +141,14 @@ def _describe(value: Value | None) -> Any:
     return value.spec if literal is None else (type(literal), literal)
 
 
-@lru_cache(maxsize=4096)
+@cache
+def _defaults(op: str) -> dict[str, Any]:
+    parameters = inspect.signature(OPS[op].reference).parameters.values()
+    return {
+        p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+    }
+
+
 def infer(
     op: str, inputs: tuple[Any, ...], attrs: tuple[tuple[str, Any], ...]
 ) -> tuple[tuple[TensorSpec, ...], bool]:
@@ -141,8 +156,14 @@ def infer(
 
     Each input is None, a `TensorSpec`, or a (type, Python scalar) pair.
     """
-    if op not in OPS:
-        raise KeyError(f"There is no op {op!r}.")
+    return _infer(op, inputs, attrs, exact(attrs))
+
+
+@lru_cache(maxsize=4096)
+def _infer(
+    op: str, inputs: tuple[Any, ...], attrs: tuple[tuple[str, Any], ...], typed: Any
+) -> tuple[tuple[TensorSpec, ...], bool]:
+    del typed  # only a part of the cache's key
     abstract = [
         jax.ShapeDtypeStruct(item.shape, item.dtype)
         for item in inputs

@@ -102,7 +102,8 @@ class Executable:
         if stage in ("traced", "graph"):
             return str(self.traced if stage == "traced" else self.graph)
         if stage == "plan":
-            return format_plan(self._compiled.graph, self._compiled.choices)
+            # Of this graph, not of the equal one that made the program: the scopes are its own.
+            return format_plan(self.graph, plan(self.graph, self.target))
         traced = jax.jit(lower(self.graph, plan(self.graph, self.target))).trace(*self._abstract())
         return str(traced.jaxpr) if stage == "jaxpr" else traced.lower().compile().as_text()
 

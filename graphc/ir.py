@@ -93,6 +93,13 @@ def attrs_key(attrs: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(attrs.items()))
 
 
+def exact(value: Any) -> Any:
+    """Return a key of an attribute under which 1, 1.0 and True differ (in Python they are equal)."""
+    if isinstance(value, tuple):
+        return tuple(exact(item) for item in value)
+    return (type(value), repr(value)) if isinstance(value, (int, float)) else value
+
+
 def fingerprint(graph: Graph) -> str:
     """Return a digest of the structure: ops, wiring, attributes and specs; no names, no lines.
 

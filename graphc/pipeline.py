@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graphc import config
+from graphc.errors import VerifyError
 from graphc.ir import Graph
 from graphc.passes import PASSES
 from graphc.passes.base import Mode, Pass
@@ -56,8 +57,12 @@ class Verifying(Observer):
 
     def after(self, step: Pass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
         """Verify."""
-        if new is not old:
+        if new is old:
+            return
+        try:
             verify(new)
+        except VerifyError as error:
+            raise VerifyError(f"The pass {step.name!r} broke the graph: {error}") from error
 
 
 class Dumping(Observer):

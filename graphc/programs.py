@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,8 @@ PROGRAMS = ProgramCache()
 
 
 def cache_info() -> CacheInfo:
-    """Return the counts of the program cache."""
-    return PROGRAMS.info
+    """Return the counts of the program cache as they are now."""
+    return replace(PROGRAMS.info)
 
 
 def clear_cache() -> None:

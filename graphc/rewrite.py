@@ -53,9 +53,10 @@ def apply_rules(
     history: list[Event] = []
     for _ in range(limit):
         after, events = _replay(graph, patterns)
-        history += events
         if after is graph:
-            return graph, tuple(history)
+            return graph, (*history, *events)
+        # What was declined is met again in the next replay: only the last word counts.
+        history += [event for event in events if event.reason is None]
         graph = after
     names = ", ".join(rule.name for rule in rules)
     raise RewriteLimitError(f"The rules {names} still fire after {limit} replays of the graph.")

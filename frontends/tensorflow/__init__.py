@@ -1,5 +1,6 @@
 """Just enough of `tensorflow` for scripts that use `tf.keras`; all of it is graphc's Keras."""
 
+from graphc import keras
 from graphc.tensorflow import math, nn, random, train, version
 from graphc.tensorflow.absent import absent
 from graphc.tensorflow.dtypes import (
@@ -57,7 +58,5 @@ from graphc.tensorflow.math import (
 )
 from graphc.tensorflow.random import set_seed as set_random_seed
 from graphc.tensorflow.version import __version__
-
-from graphc import keras
 
 __getattr__ = absent("tensorflow", globals())

@@ -66,7 +66,7 @@ def _padded(leaf: Any, rows: int) -> Any:
     return jnp.concatenate([leaf, jnp.broadcast_to(leaf[:1], (missing, *leaf.shape[1:]))])
 
 
-def epoch_order(seed: int, epoch: int, data: DeviceData) -> Any:
+def epoch_order(seed: int, epoch: int, count: int, capacity: int) -> Any:
     """Return a permutation of the real rows [capacity], a function of (seed, epoch) alone.
 
     Rows are sorted by random bits, padding last. The same bits are sorted on the host when that is
@@ -74,9 +74,9 @@ def epoch_order(seed: int, epoch: int, data: DeviceData) -> Any:
     """
     key = np.array([seed & 0xFFFFFFFF, epoch], np.uint32)
     if jax.default_backend() != "cpu":
-        return _order_on_device(key, np.int32(data.count), data.capacity)
-    bits = threefry.random_bits(key, data.capacity) >> np.uint32(1)
-    bits[data.count :] = PADDING_BITS
+        return _order_on_device(key, np.int32(count), capacity)
+    bits = threefry.random_bits(key, capacity) >> np.uint32(1)
+    bits[count:] = PADDING_BITS
     return put(np.argsort(bits, kind="stable").astype(np.int32))
 
 

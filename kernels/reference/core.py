@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
@@ -20,32 +23,30 @@ def cast(x: ArrayLike, *, dtype: str) -> Array:
 def saturate_cast(x: ArrayLike, *, dtype: str) -> Array:
     """`x` converted to `dtype`, values beyond its range clamped to the nearest it can hold."""
     array, target = jnp.asarray(x), jnp.dtype(canonical(dtype))
-    if array.dtype == jnp.bool_ or target == jnp.bool_:
+    if array.dtype == jnp.bool_:
         return array.astype(target)
-    low, high = _range_within(target, array.dtype)
-    return jnp.clip(array, low, high).astype(target)
+    low, high = _range(target)
+    own_low, own_high = _range(array.dtype)
+    limits = _rounded_inwards(max(low, own_low), min(high, own_high), array.dtype)
+    return jnp.clip(array, *limits).astype(target)
 
 
-def _range_within(target: jnp.dtype, source: jnp.dtype) -> tuple[Array, Array]:
-    limits, own = _limits(target), _limits(source)
-    low, high = max(float(limits.min), float(own.min)), min(float(limits.max), float(own.max))
-    if not jnp.issubdtype(source, jnp.integer):
-        return _inside(low, source), _inside(high, source)
-    return jnp.asarray(int(low), source), jnp.asarray(_integer_below(high, own.max), source)
+def _range(dtype: jnp.dtype) -> tuple[float, float]:
+    if dtype == jnp.bool_:
+        return 0, 1
+    if jnp.issubdtype(dtype, jnp.integer):
+        return int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)
+    return float(jnp.finfo(dtype).min), float(jnp.finfo(dtype).max)
 
 
-def _limits(dtype: jnp.dtype) -> jnp.finfo | jnp.iinfo:
-    return jnp.iinfo(dtype) if jnp.issubdtype(dtype, jnp.integer) else jnp.finfo(dtype)
-
-
-def _integer_below(value: float, largest: int) -> int:
-    return min(int(value), int(largest))
-
-
-def _inside(value: float, dtype: jnp.dtype) -> Array:
-    """`value` rounded towards zero, so that the cast back cannot overflow."""
-    rounded = jnp.asarray(value, dtype)
-    return jnp.where(jnp.abs(rounded) > abs(value), jnp.nextafter(rounded, 0 * rounded), rounded)
+def _rounded_inwards(low: float, high: float, dtype: jnp.dtype) -> tuple[Any, Any]:
+    """The limits in `dtype`, the upper one not rounded above itself: its cast would overflow."""
+    if jnp.issubdtype(dtype, jnp.integer):
+        return np.asarray(int(low), dtype), np.asarray(int(high), dtype)
+    upper = np.asarray(high, dtype)
+    if float(upper) > high:
+        upper = np.nextafter(upper, np.zeros((), dtype))
+    return np.asarray(low, dtype), upper
 
 
 @op("core.identity")

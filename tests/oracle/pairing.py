@@ -121,10 +121,13 @@ class Pair:
         )
 
 
-def check(keras: Any, build: Build, data: Data, compile: Build) -> Pair:
-    """Compare outputs, five steps and three epochs of one model; return the pair."""
+def check(
+    keras: Any, build: Build, data: Data, compile: Build, outputs: bool = False
+) -> Pair:
+    """Compare (outputs,) five steps and three epochs of one model; return the pair."""
     pair = Pair.make(keras, build, compile, data.x)
-    pair.check_outputs(data.x)
+    if outputs:
+        pair.check_outputs(data.x)
     before = pair.ours.get_weights()
     pair.check_training(data)
     assert pair.moved(before)

@@ -115,7 +115,7 @@ def _model(keras: Any, shape: Any, make: Make) -> Any:
 def test_layer(keras: Any, name: str) -> None:
     shape, make = CASES[name]
     x = labels(9, (6,)).astype("int32") if shape == IDS else rows(shape)
-    check(keras, lambda k: _model(k, shape, make), Data(x, labels(3)), _plain)
+    check(keras, lambda k: _model(k, shape, make), Data(x, labels(3)), _plain, outputs=True)
 
 
 @pytest.mark.parametrize("name", MERGES)
@@ -125,7 +125,7 @@ def test_merging_layer(keras: Any, name: str) -> None:
         parts = [k.layers.Dense(5)(inputs), k.layers.Dense(5, "tanh")(inputs)]
         return k.Model(inputs, k.layers.Dense(3)(k.layers.Flatten()(MERGES[name](k)(parts))))
 
-    check(keras, build, Data(rows((4, 5)), labels(3)), _plain)
+    check(keras, build, Data(rows((4, 5)), labels(3)), _plain, outputs=True)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -134,7 +134,7 @@ def test_activation(keras: Any, name: str) -> None:
         layers = [k.Input(ROW), k.layers.Dense(8, activation=name), k.layers.Dense(3)]
         return k.Sequential(layers)
 
-    check(keras, build, Data(rows(ROW), labels(3)), _plain)
+    check(keras, build, Data(rows(ROW), labels(3)), _plain, outputs=True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "uint8", "int64", "int32", "bool", "float16"])
@@ -143,4 +143,4 @@ def test_input_dtype(keras: Any, dtype: str) -> None:
         return k.Sequential([k.layers.Rescaling(0.1), k.layers.Dense(3)])
 
     x = (np.abs(rows(ROW)) * 10).astype(dtype)
-    check(keras, build, Data(x, labels(3).astype("uint8")), _plain)
+    check(keras, build, Data(x, labels(3).astype("uint8")), _plain, outputs=True)

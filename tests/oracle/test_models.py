@@ -172,7 +172,7 @@ def test_model(keras: Any, name: str, partial: bool) -> None:
     x = rows((6,)) if x is None else x
     if partial and name in ("delayed", "masked", "subclassed", "convnet"):
         pytest.skip("dropout masks are drawn by batch size: a padded batch draws others")
-    check(keras, build, Data(x[:count], rows((3,), 2)[:count]), _mse)
+    check(keras, build, Data(x[:count], rows((3,), 2)[:count]), _mse, outputs=True)
 
 
 def _two_outputs(k: Any, as_dict: bool = False) -> Any:
@@ -213,7 +213,7 @@ def test_two_outputs(keras: Any, name: str, form: str) -> None:
     if name == "one_left_out" and form == "dicts":
         del y["kind"]
     data = Data(x, y, {"validation_split": 0.2})
-    check(keras, lambda k: _two_outputs(k, form == "model_of_dicts"), data, lambda k: dict(TWO[name]))
+    check(keras, lambda k: _two_outputs(k, form == "model_of_dicts"), data, lambda k: dict(TWO[name]), outputs=True)
 
 
 def test_numpy_of_rank_one_is_a_column(keras: Any) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 from graphc.builder import infer
 from graphc.ir import attrs_key
-from graphc.kernels.registry import OPS
 from graphc.keras.engine.operation import Operation, OpOperation, record_call
 from graphc.keras.engine.scope import TraceScope, current_trace, entered
 from graphc.keras.engine.structure import flatten, map_structure, pack_as
 from graphc.keras.engine.tensor import Dispatcher, KerasTensor, Symbol
 from graphc.keras.engine.variable import Variable
+from graphc.kernels.registry import OPS
 from graphc.spec import LITERAL_DTYPES, TensorSpec, spec_of
 
 FILLS = (83, 89)  # primes stand in for unknown dimensions: what differs between them is unknown

@@ -312,12 +312,21 @@ class Layer(LayerWeights, Operation):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shapes that the layer was built with."""
+        shapes = getattr(self, "_build_shapes_dict", None) or {}
+        if len(shapes) > 1:
+            return {"shapes_dict": shapes}
         return None if self._build_shapes is None else {"input_shape": self._build_shapes}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build from `get_build_config()`."""
-        if config and "input_shape" in config:
-            self.build(config["input_shape"])
+        shapes = config.get("shapes_dict") or {"input_shape": config.get("input_shape")}
+        self._build_shapes_dict = shapes
+        self._build_shapes = next(iter(shapes.values()))
+        if self._build_shapes is not None:
+            self.build(*shapes.values())
+
+    def __reduce__(self) -> Any:
+        return LOOKUPS["reduce"](self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

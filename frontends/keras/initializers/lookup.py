@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+
 from graphc.keras import ops
 from graphc.keras.engine.settings import floatx
 from graphc.keras.initializers.constant_initializers import Constant, Identity, Ones, Zeros

@@ -87,12 +87,6 @@ MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
 
 __all__ = [
-    "Input",
-    "InputLayer",
-    "InputSpec",
-    "Layer",
-    "deserialize",
-    "serialize",
     "ELU",
     "Activation",
     "ActivityRegularization",
@@ -135,7 +129,11 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "Identity",
+    "Input",
+    "InputLayer",
+    "InputSpec",
     "Lambda",
+    "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
@@ -169,9 +167,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 
@@ -13,11 +14,11 @@ def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -
         ValueError: not an integer or `n` of them, or one is not positive (with `allow_zero`, is
             negative).
     """
-    found = (value,) * n if isinstance(value, int) else value
+    found = (value,) * n if isinstance(value, Integral) else value
     sized = isinstance(found, Sequence) and not isinstance(found, str) and len(found) == n
     least = 0 if allow_zero else 1
-    if sized and all(isinstance(item, int) and item >= least for item in found):
-        return tuple(found)
+    if sized and all(isinstance(item, Integral) and item >= least for item in found):
+        return tuple(int(item) for item in found)
     raise ValueError(
         f"The `{name}` argument must be a tuple of {n} integers, each at least {least}. "
         f"Received: {name}={value!r}"
@@ -43,8 +44,8 @@ def positive_integer(value: Any, name: str) -> int:
     Raises:
         ValueError: it is not.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
+    if isinstance(value, Integral) and not isinstance(value, bool) and value > 0:
+        return int(value)
     raise ValueError(f"Expected `{name}` to be a positive integer. Received: {name}={value!r}")
 
 
@@ -56,7 +57,7 @@ def pairs(value: Any, n: int, name: str) -> tuple[tuple[int, int], ...]:
     Raises:
         ValueError: any other form.
     """
-    value = (value,) * n if isinstance(value, int) else value
+    value = (value,) * n if isinstance(value, Integral) else value
     if not isinstance(value, Sequence) or len(value) != n:
         raise ValueError(
             f"Expected `{name}` to be an integer or a tuple of {n} integers or pairs of integers. "

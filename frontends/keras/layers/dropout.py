@@ -6,6 +6,7 @@ Rates may change without a recompile, but for the change between zero and anothe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from graphc.keras import ops, regularizers
@@ -23,12 +24,12 @@ class _Noise(BuiltinLayer):
 
     def __init__(self, name_of_rate: str, rate: float, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+        if not isinstance(rate, Real) or not 0 <= rate <= 1:
             raise ValueError(
                 f"Expected `{name_of_rate}` to be a number between 0 and 1. "
                 f"Received: {name_of_rate}={rate!r}"
             )
-        self.configure(**{name_of_rate: rate}, seed=seed)
+        self.configure(**{name_of_rate: float(rate)}, seed=seed)
         if rate > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import jax
+
 from graphc.keras import ops
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import epsilon

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+
 from graphc.keras import ops
 from graphc.keras.engine.settings import auto_name, standardize_dtype
 from graphc.keras.engine.structure import flatten, map_structure

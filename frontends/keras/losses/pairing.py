@@ -17,5 +17,17 @@ def same_dtype(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def paired(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Return both as tensors of one dtype, and of one rank where a last axis of size 1 differs."""
-    return squeeze_or_expand_to_same_rank(*same_dtype(y_true, y_pred))
+    """Return both as tensors of one dtype, and of one rank where a last axis of size 1 differs.
+
+    Raises:
+        ValueError: the shapes do not fit, not even by broadcasting.
+    """
+    y_true, y_pred = same_dtype(y_true, y_pred)
+    pair = squeeze_or_expand_to_same_rank(y_true, y_pred)
+    shapes = [[1 if size is None else size for size in tensor.shape] for tensor in pair]
+    if all(1 in sizes or len(set(sizes)) == 1 for sizes in zip(*(reversed(shape) for shape in shapes), strict=False)):
+        return pair
+    raise ValueError(
+        f"Expected targets of the shape of the predictions, {tuple(y_pred.shape)}. "
+        f"Received: y_true.shape={tuple(y_true.shape)}"
+    )

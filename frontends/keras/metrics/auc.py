@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+
 from graphc.keras import ops
 from graphc.keras.engine.settings import epsilon
 from graphc.keras.metrics.metric import Metric

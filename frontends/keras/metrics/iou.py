@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.keras import ops
 from graphc.keras.engine.settings import epsilon, is_float_dtype, is_int_dtype
 from graphc.keras.losses.reduction import align_leading

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from graphc.keras import initializers, ops
+from graphc.keras import initializers
 from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.settings import auto_name, standardize_dtype
 from graphc.keras.engine.variable import Variable

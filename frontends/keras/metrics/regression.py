@@ -169,7 +169,7 @@ class R2Score(Metric):
         self.squared_sum.assign_add(ops.sum(y_true * weighted, axis=0))
         self.total_mse.assign_add(ops.sum(ops.square(y_true - y_pred) * weight, axis=0))
         self.count.assign_add(ops.sum(weight, axis=0))
-        self.num_samples.assign_add(ops.sum(ops.cast(ops.not_equal(weight, 0.0), "float32")))
+        self.num_samples.assign_add(ops.sum(ops.sign(ops.abs(weight))))
 
     def result(self) -> Any:
         """Return the score, a scalar or (without aggregation) [D]."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from graphc.keras import ops
 from graphc.keras.engine.settings import epsilon
 from graphc.keras.losses.reduction import align_leading, squeeze_or_expand_to_same_rank
 
 NEVER = -1e10  # the score of a class that is not among the best k
+# Up to so many columns, comparing each score with each threshold is as fast as sorting scores into
+# buckets, and keeps the rows of the batch apart.
+FEW_COLUMNS = 32
 
 
 class Counts(NamedTuple):
@@ -39,7 +45,9 @@ def parse_thresholds(thresholds: Any, default: float = 0.5) -> list[float]:
 def evenly_spaced(thresholds: Any) -> bool:
     """Say whether three or more thresholds divide [0, 1] into equal parts."""
     count = len(thresholds)
-    return count >= 3 and np.allclose(thresholds, np.linspace(0.0, 1.0, count), atol=epsilon())
+    return count >= 3 and bool(
+        np.allclose(thresholds, np.linspace(0.0, 1.0, count), atol=2 * epsilon())
+    )
 
 
 def confusion_counts(
@@ -82,10 +90,12 @@ def confusion_counts(
     if weights is not None:
         weights = ops.broadcast_to(weights, y_pred.shape)
         positive, negative = positive * weights, negative * weights
-    columns = (-1, y_pred.shape[-1]) if multi_label else (-1, 1)
-    tensors = (ops.reshape(x, columns) for x in (y_pred, positive, negative))
-    counts = _count(*tensors, np.asarray(thresholds, dtype))  # each [T, L]
-    return counts if multi_label else Counts(*(ops.reshape(count, (-1,)) for count in counts))
+    tensors = (ops.reshape(x, _matrix(y_pred.shape)) for x in (y_pred, positive, negative))
+    return _count(*tensors, np.asarray(thresholds, dtype), multi_label)
+
+
+def _matrix(shape: Any) -> tuple[int, int]:
+    return (shape[0], math.prod(shape[1:]))
 
 
 def _entry_weights(sample_weight: Any, y_true: Any, dtype: str) -> Any:
@@ -123,43 +133,52 @@ def _one_class(y_true: Any, y_pred: Any, weights: Any, class_id: int) -> tuple[A
     return y_true[..., column], y_pred[..., column], weights
 
 
-def _count(y_pred: Any, positive: Any, negative: Any, thresholds: np.ndarray) -> Counts:
-    """Return counts [T, L] of scores [N, L] and of the weights of positives and negatives."""
-    count = _count_in_buckets if evenly_spaced(thresholds) else _count_by_comparing
-    hits, false_alarms = count(y_pred, positive, negative, thresholds)
+def _count(
+    y_pred: Any, positive: Any, negative: Any, thresholds: np.ndarray, multi_label: bool
+) -> Counts:
+    """Return the counts of scores [B, L], given the weights of positives and negatives [B, L]."""
+    axes = (0,) if multi_label else (0, 1)
+    above = _counter(y_pred, thresholds, multi_label)
+    hits, false_alarms = above(positive), above(negative)
     return Counts(
         hits,
         false_alarms,
-        ops.sum(negative, axis=0) - false_alarms,
-        ops.sum(positive, axis=0) - hits,
+        ops.sum(negative, axis=axes) - false_alarms,
+        ops.sum(positive, axis=axes) - hits,
     )
 
 
-def _count_by_comparing(
-    y_pred: Any, positive: Any, negative: Any, thresholds: np.ndarray
-) -> tuple[Any, Any]:
-    above = ops.cast(ops.greater(y_pred, thresholds[:, None, None]), positive.dtype)  # [T, N, L]
-    return ops.sum(above * positive, axis=1), ops.sum(above * negative, axis=1)
-
-
-def _count_in_buckets(
-    y_pred: Any, positive: Any, negative: Any, thresholds: np.ndarray
-) -> tuple[Any, Any]:
-    """Count in time N + T rather than N * T: a score falls between two neighbour thresholds."""
-    steps, labels = len(thresholds), y_pred.shape[-1]
+def _counter(y_pred: Any, thresholds: np.ndarray, multi_label: bool) -> Callable[[Any], Any]:
+    """Return the function from weights [B, L] to their sums above each threshold."""
+    if not evenly_spaced(thresholds):
+        above = ops.greater(ops.expand_dims(y_pred, -1), thresholds)  # [B, L, T]
+        return lambda weights: _sum_where(above, weights, multi_label)
+    steps = len(thresholds)
     bucket = ops.ceil(ops.clip(y_pred, 0.0, 1.0) * (steps - 1)) - 1
     if thresholds[0] < 0.0:
         bucket = ops.maximum(bucket, 0)  # the first threshold is below every score
-    else:
-        above_any = ops.cast(bucket >= 0, positive.dtype)
-        positive, negative = positive * above_any, negative * above_any
-    bucket = ops.cast(ops.maximum(bucket, 0), "int32") + steps * np.arange(labels, dtype="int32")
+    if 1 < y_pred.shape[1] <= FEW_COLUMNS:
+        above = ops.greater_equal(ops.expand_dims(bucket, -1), np.arange(steps, dtype="float32"))
+        return lambda weights: _sum_where(above, weights, multi_label)
+    return lambda weights: _sum_in_buckets(bucket, weights, steps, multi_label)
 
-    def above(weights: Any) -> Any:
-        sums = ops.segment_sum(
-            ops.reshape(weights, (-1,)), ops.reshape(bucket, (-1,)), num_segments=steps * labels
-        )
-        sums = ops.flip(ops.reshape(sums, (labels, steps)), axis=1)
-        return ops.transpose(ops.flip(ops.cumsum(sums, axis=1), axis=1))
 
-    return above(positive), above(negative)
+def _sum_where(above: Any, weights: Any, multi_label: bool) -> Any:
+    """Return the sums of weights [B, L] where `above` [B, L, T] holds: [T], or [T, L]."""
+    chosen = ops.cast(above, weights.dtype) * ops.expand_dims(weights, -1)
+    return ops.transpose(ops.sum(chosen, axis=0)) if multi_label else ops.sum(chosen, axis=(0, 1))
+
+
+def _sum_in_buckets(bucket: Any, weights: Any, steps: int, multi_label: bool) -> Any:
+    """Return what `_sum_where` does in time B * L + T: each score falls between two thresholds."""
+    columns = bucket.shape[1] if multi_label else 1
+    weights = weights * ops.cast(bucket >= 0, weights.dtype)
+    place = ops.cast(ops.maximum(bucket, 0), "int32")
+    if columns > 1:
+        place = place + steps * np.arange(columns, dtype="int32")
+    sums = ops.segment_sum(
+        ops.reshape(weights, (-1,)), ops.reshape(place, (-1,)), num_segments=steps * columns
+    )
+    sums = ops.flip(ops.reshape(sums, (columns, steps)), axis=1)
+    sums = ops.flip(ops.cumsum(sums, axis=1), axis=1)  # [L, T]
+    return ops.transpose(sums) if multi_label else ops.reshape(sums, (-1,))

@@ -1,6 +1,8 @@
-"""`keras.models`: `Model` and `Sequential`."""
+"""`keras.models`: `Model` and `Sequential`, their copies and their configurations."""
 
+from graphc.keras.models.cloning import clone_model
+from graphc.keras.models.configuration import model_from_json
 from graphc.keras.models.model import Model
 from graphc.keras.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential"]
+__all__ = ["Model", "Sequential", "clone_model", "model_from_json"]

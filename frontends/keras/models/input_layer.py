@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphc.keras.engine.input_spec import InputSpec
 from graphc.keras.engine.layer import Layer
 from graphc.keras.engine.operation import record_call
@@ -33,9 +35,8 @@ class InputLayer(Layer):
         if shape is None and batch_shape is None:
             raise ValueError("You must pass a `shape` argument.")
         if batch_shape is None:
-            sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-            batch_shape = (batch_size, *sizes)
-        self.batch_shape = tuple(batch_shape)
+            batch_shape = (batch_size, *((shape,) if isinstance(shape, (int, str)) else shape))
+        self.batch_shape = _sizes(batch_shape)
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         tensor = input_tensor
         if tensor is None:
@@ -69,6 +70,16 @@ class InputLayer(Layer):
     def from_config(cls, config: dict[str, Any]) -> InputLayer:
         """Make an input layer from `get_config()`."""
         return cls(**config)
+
+
+def _sizes(shape: Any) -> tuple[int | None, ...]:
+    whole = [isinstance(size, (int, np.integer)) and not isinstance(size, bool) for size in shape]
+    if all(fits or size is None for fits, size in zip(whole, shape, strict=True)):
+        return tuple(None if size is None else int(size) for size in shape)
+    raise ValueError(
+        "Expected the sizes of an `Input` to be integers, or None for any size. "
+        f"Received: {tuple(shape)}, batch size included"
+    )
 
 
 def Input(  # noqa: N802  (Keras's name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from graphc.errors import located
@@ -11,8 +12,17 @@ from graphc.keras.engine.layer import Layer, map_shapes
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor
+from graphc.keras.models.configuration import (
+    FUNCTIONAL_KEYS,
+    compile_config,
+    compile_from_config,
+    functional_config,
+    functional_from_config,
+    takes_graph,
+)
 from graphc.keras.models.record import Record
 from graphc.keras.models.summary import print_summary
+from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
 from graphc.keras.saving.weights import load_weights, save_weights
 from graphc.keras.training.trainer import Trainer
 
@@ -165,10 +175,52 @@ class Model(Trainer, Layer):
         infer_call(self._run, args, {})
         self.built = True
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the graph of a functional model, else the constructor's arguments."""
+        if self._record is not None and takes_graph(type(self)):
+            return functional_config(self)
+        config = Layer.get_config(self)
+        own = type(self).get_config is not Model.get_config
+        return config if own or type(self).__init__ is Model.__init__ else self._auto_config(config)
+
+    from_config_is_raw = True  # the layers of a graph are read in the order of its calls
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """Make a model from `get_config()`.
+
+        Raises:
+            ValueError: a class in it is not known, or its calls lead nowhere.
+        """
+        if all(key in config for key in FUNCTIONAL_KEYS) and takes_graph(cls):
+            return functional_from_config(cls, config, custom_objects)
+        arguments = {
+            key: deserialize_keras_object(value, custom_objects) for key, value in config.items()
+        }
+        return super().from_config(arguments)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the configuration as JSON, for `keras.models.model_from_json`.
+
+        Args:
+            kwargs: arguments of `json.dumps`.
+        """
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return the arguments of `compile` as plain data; {} before it."""
+        return compile_config(self)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as `get_compile_config()` says."""
+        compile_from_config(self, config, Trainer.compile)
+
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build from `get_build_config()`."""
         if config and not self.built:
-            self.build(config.get("input_shape"))
+            super().build_from_config(config)
 
     def summary(
         self,
@@ -229,9 +281,10 @@ class Model(Trainer, Layer):
             value = apply("shape.squeeze", value, axis=-1)
         problem = InputSpec(shape=expected).problem(tuple(value.shape))
         if problem:
+            found = (None, *shape[1:]) if expected[:1] == (None,) else shape
             message = (
-                f'Input {place} of model "{self.name}" ({wanted.name}) is incompatible with it: '
-                f"expected shape={expected}, found shape={shape}. Received: input of shape {shape}"
+                f'Input {place} of model "{self.name}" is incompatible with the model: '
+                f"expected shape={expected}. Received: shape={found}"
             )
             raise ValueError(located(message, wanted.name, self._source))
         if str(value.dtype) != wanted.dtype:

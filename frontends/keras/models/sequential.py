@@ -11,6 +11,8 @@ from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.models.input_layer import Input, InputLayer
 from graphc.keras.models.model import Model
 from graphc.keras.models.record import Record
+from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
+from graphc.keras.saving.contexts import sharing
 
 
 class Sequential(Model):
@@ -147,11 +149,34 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the name and the layers' configurations."""
-        return self._serialize_layers()
+        start = [] if self._input_layer is None else [self._input_layer]
+        with sharing():
+            layers = [serialize_keras_object(layer) for layer in (*start, *self._chain)]
+        config = {**Layer.get_config(self), "layers": layers}
+        if self._record is not None:
+            config["build_input_shape"] = self.input_shape
+        return config
 
-    def _serialize_layers(self) -> dict[str, Any]:
-        layers = ([self._input_layer] if self._input_layer else []) + self._chain
-        described = [
-            {"class_name": type(layer).__name__, "config": layer.get_config()} for layer in layers
-        ]
-        return {"name": self.name, "trainable": self._trainable, "layers": described}
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """Make a model from `get_config()`.
+
+        Raises:
+            ValueError: no list of layers, or a class that is not known.
+        """
+        if "layers" not in config:
+            raise ValueError(
+                "Expected the configuration of a Sequential model, with 'name' and 'layers'. "
+                f"Received: {config}"
+            )
+        model = cls(name=config.get("name"))
+        model._trainable = config.get("trainable", True)
+        with sharing():
+            for entry in config["layers"]:
+                model.add(deserialize_keras_object(entry, custom_objects), rebuild=False)
+        model._maybe_rebuild()
+        if not model.built:
+            model.build(config.get("build_input_shape"))
+        return model

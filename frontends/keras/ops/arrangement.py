@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.ops.core import convert_to_tensor
 from graphc.keras.ops.core import ndim as rank_of

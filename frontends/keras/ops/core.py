@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import floatx, standardize_dtype
 from graphc.keras.engine.tensor import KerasTensor, Symbol

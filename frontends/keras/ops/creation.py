@@ -7,9 +7,11 @@ from typing import Any
 
 import jax
 import numpy as np
+
 from graphc.keras.engine.dispatch import apply
-from graphc.keras.engine.settings import floatx
+from graphc.keras.engine.settings import floatx, is_int_dtype
 from graphc.keras.ops.core import cast, convert_to_tensor
+from graphc.keras.ops.core import dtype as dtype_of
 from graphc.keras.ops.uniform import attribute, canonical_dtype, operand, uniform
 
 LINE = "start, stop; num=50, endpoint=True, dtype=None, axis=0"
@@ -189,7 +191,8 @@ def _hot(op: str, x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool)
     if sparse:
         raise ValueError("Sparse tensors are not supported. Expected sparse=False. Received: True")
     dtype = canonical_dtype(dtype or floatx())
-    return apply(op, operand(x), num_classes=int(num_classes), axis=axis, dtype=dtype)
+    labels = x if is_int_dtype(dtype_of(x)) else cast(x, "int32")
+    return apply(op, operand(labels), num_classes=int(num_classes), axis=axis, dtype=dtype)
 
 
 def _number(value: Any) -> Any:

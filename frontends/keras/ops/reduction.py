@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.ops.core import convert_to_tensor
 from graphc.keras.ops.uniform import attribute, operand, uniform

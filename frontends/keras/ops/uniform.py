@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
+
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import standardize_dtype
 from graphc.keras.engine.tensor import KerasTensor, Symbol

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from graphc.kernels import threefry
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import standardize_dtype
 from graphc.keras.random.seed_generator import draw_seed
+from graphc.kernels import threefry
 from graphc.runtime.device import put
 
 HOST_LIMIT = 1 << 21  # elements up to which drawing on the host beats compiling the draw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any, Self
 
 from graphc.keras import ops
@@ -113,7 +114,7 @@ class OrthogonalRegularizer(Regularizer):
 
 
 def _factor(name: str, value: Any) -> float:
-    number = isinstance(value, (int, float)) and math.isfinite(value)
+    number = isinstance(value, Real) and math.isfinite(value)
     if not number or value < 0:
         raise ValueError(
             f"Expected `{name}` to be a finite, non-negative number. Received: {name}={value!r}"

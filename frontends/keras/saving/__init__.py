@@ -1,5 +1,6 @@
 """`keras.saving`: configurations and weights files."""
 
+from graphc.keras.saving import copying
 from graphc.keras.saving.registration import (
     custom_object_scope,
     get_custom_objects,
@@ -12,7 +13,7 @@ from graphc.keras.saving.serialization import deserialize_keras_object, serializ
 CustomObjectScope = custom_object_scope
 
 __all__ = [
-    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
+    "CustomObjectScope", "copying", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
     "get_registered_name", "get_registered_object", "register_keras_serializable",
     "serialize_keras_object",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ FAMILIES = (
     "layers", "models", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers",
     "regularizers", "constraints", "activations", "random", "ops",
 )  # fmt: skip
+FUNCTIONS = ("losses", "metrics", "initializers", "regularizers", "constraints", "activations", "ops")
 PLACES = {"InputLayer": "keras.layers", "SeedGenerator": "keras.random"}
 RENAMED = {"Functional": "Model"}
 
@@ -23,8 +24,8 @@ def is_ours(item: Any) -> bool:
     return (getattr(item, "__module__", None) or "").startswith(ROOT)
 
 
-def public_place(item: Any) -> str | None:
-    """Return the module of Keras's API that has a class or function of ours; None if none has."""
+def public_place(item: Any) -> str:
+    """Return the module of Keras's API that has a class or function of ours."""
     name = item.__name__
     if name in PLACES:
         return PLACES[name]
@@ -32,9 +33,7 @@ def public_place(item: Any) -> str | None:
     family = "optimizers.schedules" if parts[1:2] == ["schedules"] else parts[0]
     if family in ("engine", "models"):
         return "keras"
-    if item is getattr(importlib.import_module(f"{ROOT}.{family}"), name, None):
-        return f"keras.{family}"
-    return None if "." in item.__qualname__ else f"keras.{family}"
+    return f"keras.{family}"
 
 
 def find_object(name: str, module: str | None, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -69,7 +68,7 @@ def _built_in(name: str, module: str) -> Any:
         # the second name is for functions that were stored under a class-like alias, and back
         for known in dict.fromkeys((name, to_snake_case(name))):
             found = getattr(namespace, known, None)
-            if callable(found) and not known.startswith("_"):
+            if isinstance(found, type) or (callable(found) and folder in FUNCTIONS):
                 return found
     return None
 

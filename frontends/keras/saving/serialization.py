@@ -79,9 +79,8 @@ SPECIAL: dict[type, tuple[str, Any]] = {
 def _serialize_function(obj: Any) -> dict[str, Any]:
     """Return the entry of a function or a class, found again by name."""
     kind = "class" if inspect.isclass(obj) else "function"
-    place = public_place(obj) if is_ours(obj) else None
-    if place is not None:
-        name = obj.__name__
+    if is_ours(obj):
+        place, name = public_place(obj), obj.__name__
         return {"module": place, "class_name": kind, "config": name, "registered_name": kind}
     name = carried_name(obj)
     if name is None and getattr(obj, "__name__", "") == "<lambda>":
@@ -207,10 +206,21 @@ def _instance(config: dict[str, Any], name: str) -> Any:
             scope.objects[number] = made
     build, compiled = config.get("build_config"), config.get("compile_config")
     if build and not getattr(made, "built", True):
-        made.build_from_config(_deserialize(build))
+        made.build_from_config({key: _shapes(value) for key, value in build.items()})
+        made.built = True
     if compiled and hasattr(made, "compile_from_config"):
         made.compile_from_config(compiled)
     return made
+
+
+def _shapes(value: Any) -> Any:
+    """Return a structure of shapes with each shape as a tuple: JSON knows only lists."""
+    if isinstance(value, dict):
+        return {key: _shapes(item) for key, item in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    sizes = all(size is None or isinstance(size, int) for size in value)
+    return tuple(value) if sizes else [_shapes(item) for item in value]
 
 
 def _made(config: dict[str, Any], name: str) -> Any:

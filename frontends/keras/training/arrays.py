@@ -81,8 +81,16 @@ def _arrays(structure: Any, role: str) -> Any:
         return None
     if isinstance(structure, list) and structure and not _is_array(structure[0]):
         if isinstance(structure[0], (int, float, str, list, tuple, bool)):
-            structure = np.asarray(structure)
+            structure = _from_lists(structure)
     return map_structure(lambda leaf: _array(leaf, role), structure)
+
+
+def _from_lists(rows: Any) -> np.ndarray:
+    """Return an array for nested lists; of objects where the lengths differ, to be refused."""
+    try:
+        return np.asarray(rows)
+    except ValueError:
+        return np.asarray(rows, dtype=object)
 
 
 def _is_array(value: Any) -> bool:
@@ -115,7 +123,7 @@ def _numbers(array: np.ndarray, role: str) -> np.ndarray:
             return array.astype("float32")
         except (TypeError, ValueError):
             pass
-    shown = f"{array.ravel()[0]!r}" if array.size else "nothing"
+    shown = f"{array.ravel().tolist()[0]!r}" if array.size else "nothing"
     hint = "strings: turn them into numbers first (for example with a vocabulary)"
     reason = hint if strings else "rows of different lengths (`keras.utils.pad_sequences` helps)"
     raise ValueError(
@@ -168,9 +176,10 @@ def split_rows(rows: Rows, validation_split: float) -> tuple[Rows, Rows]:
     Raises:
         ValueError: a share outside (0, 1), or one that leaves a part empty.
     """
-    if not 0 < validation_split < 1:
+    if not isinstance(validation_split, (int, float)) or not 0 < validation_split < 1:
         raise ValueError(
-            f"Expected 0 < validation_split < 1. Received: validation_split={validation_split}"
+            "Expected `validation_split` to be a number between 0 and 1. "
+            f"Received: validation_split={validation_split!r}"
         )
     at = int(np.floor(rows.count * (1.0 - validation_split)))
     if at == 0 or at == rows.count:

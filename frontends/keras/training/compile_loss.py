@@ -126,6 +126,11 @@ class CompileLoss:
         Raises:
             ValueError: targets, weights or losses do not match the outputs.
         """
+        if y_true is None:
+            raise ValueError(
+                f"The loss needs targets: expected `y`, one for each output{self._for_outputs()}. "
+                f"Received: y=None with loss={self._loss}"
+            )
         y_true = self._arranged_targets(y_true, y_pred)
         if not self.built:
             self.build(y_true, y_pred)

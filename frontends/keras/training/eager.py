@@ -11,7 +11,8 @@ from graphc.keras.engine.call import training_phase
 from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.training.arrays import Rows
-from graphc.runtime.data import DeviceData, epoch_order
+from graphc.keras.training.feed import Feed
+from graphc.runtime.data import epoch_order
 
 
 class EagerSteps:
@@ -21,13 +22,13 @@ class EagerSteps:
         self.model = model
 
     def train_epoch(
-        self, rows: Rows, batch: int, steps: int, seed: int, shuffle: bool, callbacks: Any
+        self, feed: Feed, steps: int, seed: tuple[int, int], callbacks: Any
     ) -> dict[str, Any]:
-        """Train on one epoch, with every batch hook."""
+        """Train on one epoch, in the same order as the compiled loop, with every batch hook."""
+        rows, batch = feed.rows, feed.batch
         order = np.arange(rows.count)
-        if shuffle:
-            whole = DeviceData((np.zeros(rows.count),), rows.count)
-            order = np.asarray(epoch_order(seed & 0xFFFFFFFF, 0, whole))
+        if feed.shuffle:
+            order = np.asarray(epoch_order(*seed, rows.count, rows.count))
         logs: dict[str, Any] = {}
         for step in range(steps):
             chosen = order[step * batch : (step + 1) * batch]

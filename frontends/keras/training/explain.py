@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.kernels.registry import TIERS
 from graphc.keras.training.runs import Bound
+from graphc.kernels.registry import TIERS
 from graphc.lower import plan
 from graphc.programs import cache_info
 from graphc.report import Report

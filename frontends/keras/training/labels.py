@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import located
 from graphc.ir import Graph, Node, Value
 from graphc.keras.training.arrays import Rows
 
@@ -19,22 +20,23 @@ def check_labels(traced: Any, rows: Rows) -> None:
     Raises:
         ValueError: a label is negative or not below the number of classes.
     """
-    for index, classes, scope in _labelled(traced.traced, traced.step.leaves):
+    for index, classes, node in _labelled(traced.traced, traced.step.leaves):
         labels = np.asarray(rows.leaves[index])
         low, high = labels.min(), labels.max()
         if low >= 0 and high < classes:
             continue
         wrong = low if low < 0 else high
         row = int(np.argwhere(labels.reshape(labels.shape[0], -1) == wrong)[0][0])
-        raise ValueError(
-            f"The labels do not fit the {classes} classes of the model's output (loss of "
-            f"'{scope}'): expected whole numbers from 0 to {classes - 1}. "
+        message = (
+            f"the labels do not fit the {classes} classes of the model's output: expected whole "
+            f"numbers from 0 to {classes - 1}. "
             f"Received: labels from {low} to {high}; {wrong} is in row {row}"
         )
+        raise ValueError(located(message, node.scope, node.source))
 
 
-def _labelled(graph: Graph, leaves: int) -> Iterator[tuple[int, int, str]]:
-    """Yield (input index, classes, layer) of each sparse cross-entropy that is fed by an input."""
+def _labelled(graph: Graph, leaves: int) -> Iterator[tuple[int, int, Node]]:
+    """Yield (input index, classes, node of the output) of each sparse cross-entropy that is fed by an input."""
     position = {value: index for index, value in enumerate(graph.inputs[:leaves])}
     for node in graph.nodes:
         if node.op != "nn.sparse_categorical_crossentropy":
@@ -44,7 +46,7 @@ def _labelled(graph: Graph, leaves: int) -> Iterator[tuple[int, int, str]]:
         source = _through_views(target)
         if source in position:
             axis = node.attrs.get("axis", -1)
-            yield position[source], output.spec.shape[axis], _layer_of(output.node)
+            yield position[source], output.spec.shape[axis], output.node
 
 
 def _through_views(value: Value) -> Value:
@@ -52,6 +54,3 @@ def _through_views(value: Value) -> Value:
         value = value.node.inputs[0]
     return value
 
-
-def _layer_of(node: Node) -> str:
-    return node.scope or "output"

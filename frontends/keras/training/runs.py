@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,13 @@ from graphc.keras.engine.tracking import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.tracer import Mode, TracedStep, build_by_trace, trace_step
 from graphc.lower import default_target
-from graphc.pipeline import selected_passes
 from graphc.passes import PASSES
+from graphc.pipeline import selected_passes
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import Hooks, Interrupt, Pace, Run, run_epoch
 from graphc.runtime.step import Program, Shared, TrainState, program_for
 from graphc.runtime.store import StateStore
+from graphc.runtime.stream import segment_steps, segments
 
 TRACES_KEPT = 16
 
@@ -140,10 +141,40 @@ def plan_parts(
     return parts
 
 
-def run_parts(
-    parts: list[Part],
-    data: DeviceData,
-    order: Any,
+@dataclass
+class Window:
+    """Steps that one program does on data that is on the device: the first row at `offset`."""
+
+    bound: Bound
+    data: DeviceData
+    order: Any
+    offset: int
+    steps: int
+
+
+def resident(parts: list[Part], data: DeviceData, order: Any) -> Iterator[Window]:
+    """Yield the windows of an epoch over data that lives on the device."""
+    for part in parts:
+        yield Window(part.bound, data, order, part.offset, part.steps)
+
+
+def streamed(parts: list[Part], rows: Rows, order: Any, batch: int) -> Iterator[Window]:
+    """Yield the windows of an epoch over segments that are uploaded one ahead of the other."""
+    chosen = np.arange(rows.count) if order is None else np.asarray(order)[: rows.count]
+    size = segment_steps(rows.leaves, batch)
+    full, last = parts[0], parts[-1]
+    done = 0
+    for data in segments(rows.leaves, chosen, batch, size):
+        here = min(size, full.steps - done)
+        if here > 0:
+            yield Window(full.bound, data, None, 0, here)
+        done += max(here, 0)
+        if last is not full and done == full.steps and data.count % batch:
+            yield Window(last.bound, data, None, max(here, 0) * batch, 1)
+
+
+def run_windows(
+    windows: Iterable[Window],
     callbacks: CallbackList,
     interrupt: Interrupt,
     *,
@@ -152,17 +183,18 @@ def run_parts(
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Run the steps of one epoch under the callbacks; return the logs after the last one."""
-    mode = parts[0].bound.program.step.mode
-    per_batch = overrides_batch_hooks(callbacks, mode)
     done, logs = 0, {}
-    for part in parts:
-        steps = part.steps if limit is None else min(part.steps, limit - done)
+    for window in windows:
+        bound = window.bound
+        mode = bound.program.step.mode
+        steps = window.steps if limit is None else min(window.steps, limit - done)
         if steps <= 0:
             break
-        run = part.bound.run(data, order, part.offset, buffers)
-        hooks = _hooks(part.bound.traced, callbacks, mode, per_batch, done, stop)
-        values = run_epoch(run, steps, Pace.of(part.bound.program, per_batch), hooks, interrupt)
-        logs = part.bound.traced.logs(values)
+        per_batch = overrides_batch_hooks(callbacks, mode)
+        run = bound.run(window.data, window.order, window.offset, buffers)
+        hooks = _hooks(bound.traced, callbacks, mode, per_batch, done, stop)
+        values = run_epoch(run, steps, Pace.of(bound.program, per_batch), hooks, interrupt)
+        logs = bound.traced.logs(values)
         done += steps
         if stop():
             break

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,7 +63,7 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     ]
     scope.valid = scope.input(TensorSpec((batch,), "float32"), "valid") if masked else None
     x, y, weight = rows.pack(symbols)
-    with entered(scope), training_phase(training):
+    with entered(scope), training_phase(training), names_unresolved_on_error(model):
         y_pred = model(x, training=training) if _takes_training(model) else model(x)
         if mode == "predict":
             outputs = flatten(y_pred)
@@ -82,6 +83,19 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
         step, graph, record, tuple(scope.params), state, tuple(scope.scalars), log_structure,
         structure_of(y_pred), mixing,
     )  # fmt: skip
+
+
+@contextmanager
+def names_unresolved_on_error(model: Any) -> Iterator[None]:
+    """Let losses and metrics that data of a wrong shape resolved be resolved again by the next."""
+    parts = (model._compile_loss, model._compile_metrics)
+    fresh = [part for part in parts if part is not None and not part.built]
+    try:
+        yield
+    except Exception:
+        for part in fresh:
+            part.built = False
+        raise
 
 
 def build_by_trace(model: Any, rows: Rows, batch: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
@@ -12,28 +11,18 @@ from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.scope import current_scope, current_trace
 from graphc.keras.metrics import Mean, Metric
-from graphc.keras.training.arrays import (
-    Rows,
-    as_rows,
-    split_rows,
-    unpack_rows,
-    warn_of_nan,
-)
+from graphc.keras.training.arrays import Rows, as_rows, split_rows, unpack_rows, warn_of_nan
 from graphc.keras.training.compile_loss import CompileLoss
 from graphc.keras.training.compile_metrics import CompileMetrics
 from graphc.keras.training.eager import EagerSteps
 from graphc.keras.training.explain import latest, report_of
+from graphc.keras.training.feed import Feed
+from graphc.keras.training.fitting import Epochs, Held, Validation, predict_rows
 from graphc.keras.training.forward import Forward
 from graphc.keras.training.labels import check_labels
-from graphc.keras.training.runs import (
-    Part,
-    StepCache,
-    empty_buffers,
-    plan_parts,
-    run_parts,
-)
-from graphc.runtime.data import DeviceData, epoch_order, upload
-from graphc.runtime.loop import Interrupt, interruptible
+from graphc.keras.training.runs import StepCache
+from graphc.runtime.data import DeviceData
+from graphc.runtime.loop import interruptible
 
 
 class Trainer:
@@ -204,43 +193,16 @@ class Trainer:
         self._need_compiled("fit")
         rows = as_rows(x, y, sample_weight, class_weight)
         warn_of_nan(rows)
-        validation = None if validation_data is None else unpack_rows(validation_data)
-        if validation is None and validation_split:
-            rows, validation = split_rows(rows, validation_split)
-        batch = _batch_size(batch_size)
-        eager = EagerSteps(self) if self.run_eagerly else None
-        parts = [] if eager else self._parts("train", rows, batch, shuffled=bool(shuffle))
-        if not eager:
-            check_labels(parts[0].bound.traced, rows)
-        total = -(-rows.count // batch)
-        steps = total if steps_per_epoch is None else min(total, steps_per_epoch)
-        callbacks = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps)
-        seed = random.getrandbits(32)
-        data = None if eager else upload(rows.leaves, rows.count, batch)
-        held = _Held(self, validation, validation_batch_size or batch, validation_steps)
-        self.stop_training = False
-        with interruptible() as interrupt:
-            callbacks.on_train_begin()
-            logs: dict[str, Any] = {}
-            for epoch in range(initial_epoch, epochs):
-                self.reset_metrics()
-                callbacks.on_epoch_begin(epoch)
-                if eager:
-                    logs = eager.train_epoch(rows, batch, steps, seed + epoch, shuffle, callbacks)
-                else:
-                    order = epoch_order(seed, epoch, data) if shuffle else None
-                    logs = run_parts(
-                        parts, data, order, callbacks, interrupt, limit=steps,
-                        stop=lambda: self.stop_training,
-                    )  # fmt: skip
-                logs = dict(logs)
-                if validation is not None and _due(epoch, validation_freq):
-                    found = held.evaluate(callbacks, interrupt)
-                    logs.update({f"val_{name}": value for name, value in found.items()})
-                callbacks.on_epoch_end(epoch, logs)
-                if self.stop_training:
-                    break
-            callbacks.on_train_end(logs)
+        held = None if validation_data is None else unpack_rows(validation_data)
+        if held is None and validation_split:
+            rows, held = split_rows(rows, validation_split)
+        batch = batch_size_of(batch_size)
+        feed = Feed(self, "train", rows, batch, shuffle=bool(shuffle))
+        steps = min(feed.steps, steps_per_epoch or feed.steps)
+        checked = held and Held(self, held, validation_batch_size or batch, validation_steps)
+        found = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps)
+        validation = Validation(checked, validation_freq)
+        Epochs(self, feed, found, validation, steps).run(initial_epoch, epochs)
         return self.history
 
     def evaluate(
@@ -259,14 +221,10 @@ class Trainer:
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._need_compiled("evaluate")
-        rows = as_rows(x, y, sample_weight)
-        held = _Held(self, rows, _batch_size(batch_size), steps)
-        count = -(-rows.count // held.batch)
-        callbacks = self._callbacks(
-            callbacks, verbose, epochs=1, steps=count if steps is None else min(count, steps)
-        )
+        held = Held(self, as_rows(x, y, sample_weight), batch_size_of(batch_size), steps)
+        found = self._callbacks(callbacks, verbose, epochs=1, steps=held.steps)
         with interruptible() as interrupt:
-            logs = held.evaluate(callbacks, interrupt)
+            logs = held.evaluate(found, interrupt)
         logs = {name: _plain(value) for name, value in logs.items()}
         return logs if return_dict else self._in_order(logs)
 
@@ -280,33 +238,13 @@ class Trainer:
     ) -> Any:
         """Return the outputs for data as NumPy arrays, in the model's structure."""
         rows = as_rows(x)
-        batch = _batch_size(batch_size)
-        limit = -(-rows.count // batch)
-        limit = limit if steps is None else min(limit, steps)
-        callbacks = self._callbacks(callbacks, verbose, epochs=1, steps=limit, history=False)
-        callbacks.on_predict_begin()
-        if self.run_eagerly:
-            outputs = EagerSteps(self).predict(rows, batch)
-        elif limit == 1 and rows.count <= batch:
-            callbacks.on_predict_batch_begin(0)
-            outputs = self._forward.predict(self, rows)
-            callbacks.on_predict_batch_end(0)
-        else:
-            outputs = self._predict_many(rows, batch, limit, callbacks)
-        callbacks.on_predict_end()
+        batch = batch_size_of(batch_size)
+        limit = min(-(-rows.count // batch), steps or rows.count)
+        found = self._callbacks(callbacks, verbose, epochs=1, steps=limit, history=False)
+        found.on_predict_begin()
+        outputs = predict_rows(self, rows, batch, limit, found)
+        found.on_predict_end()
         return outputs
-
-    def _predict_many(self, rows: Rows, batch: int, limit: int, callbacks: CallbackList) -> Any:
-        parts = self._parts("predict", rows, batch, shuffled=False)
-        data = upload(rows.leaves, rows.count, batch)
-        traced = parts[0].bound.traced
-        size = -(-max(data.capacity, rows.count) // batch) * batch
-        buffers = empty_buffers(traced, size)
-        with interruptible() as interrupt:
-            run_parts(parts, data, None, callbacks, interrupt, limit=limit, buffers=buffers)
-        count = min(rows.count, limit * batch)
-        arrays = [np.asarray(buffer)[:count] for buffer in buffers]
-        return traced.outputs.unflatten(arrays)
 
     def train_on_batch(
         self,
@@ -339,6 +277,7 @@ class Trainer:
             bound = self._programs.get(
                 self, mode, rows, rows.count, masked=False, shuffled=False
             )
+            check_labels(bound.traced, rows)
             data = DeviceData(tuple(rows.leaves), rows.count)
             logs = bound.traced.logs(bound.run(data, None, 0).steps(0, 1)())
         logs = {name: _plain(value) for name, value in sorted(logs.items())}
@@ -370,9 +309,6 @@ class Trainer:
     def __graphc_executable__(self, inputs: Any, mode: Any, target: Any) -> Any:
         return self._forward.executable_for(self, inputs, mode, target)
 
-    def _parts(self, mode: Any, rows: Rows, batch: int, *, shuffled: bool) -> list[Part]:
-        return plan_parts(self._programs, self, mode, rows, batch, shuffled=shuffled)
-
     def _in_order(self, logs: dict[str, Any]) -> Any:
         names = self.metrics_names
         values = [logs[name] for name in names if name in logs]
@@ -397,48 +333,18 @@ class Trainer:
             )
 
 
-class _Held:
-    """Data to evaluate on: uploaded once, however often it is used."""
-
-    def __init__(self, model: Any, rows: Rows | None, batch: int, steps: int | None) -> None:
-        self.model, self.rows, self.batch, self.steps = model, rows, batch, steps
-        self._data: DeviceData | None = None
-
-    def evaluate(self, callbacks: CallbackList, interrupt: Interrupt) -> dict[str, Any]:
-        """Return the logs of one pass, metrics starting anew."""
-        model, rows = self.model, self.rows
-        assert rows is not None
-        callbacks.on_test_begin()
-        model.reset_metrics()
-        if model.run_eagerly:
-            logs = EagerSteps(model).test(rows, self.batch)
-        else:
-            self._data = self._data or upload(rows.leaves, rows.count, self.batch)
-            parts = model._parts("test", rows, self.batch, shuffled=False)
-            logs = run_parts(parts, self._data, None, callbacks, interrupt, limit=self.steps)
-        callbacks.on_test_end(logs)
-        return logs
+def batch_size_of(batch_size: Any) -> int:
+    """Return the rows of a step: 32 unless said otherwise."""
+    return 32 if batch_size is None else _whole(batch_size, "batch_size", least=1)
 
 
-def _batch_size(batch_size: Any) -> int:
-    if batch_size is None:
-        return 32
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
-        raise ValueError(
-            f"Expected `batch_size` to be a positive integer. Received: batch_size={batch_size!r} "
-            f"(of type {type(batch_size).__name__})"
-        )
-    if batch_size < 1:
-        raise ValueError(
-            f"Expected `batch_size` to be a positive integer. Received: batch_size={batch_size}"
-        )
-    return int(batch_size)
-
-
-def _due(epoch: int, frequency: Any) -> bool:
-    if isinstance(frequency, int):
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+def _whole(value: Any, argument: str, least: int = 0) -> int:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least:
+        return int(value)
+    raise ValueError(
+        f"Expected `{argument}` to be {'a positive' if least else 'a non-negative'} integer. "
+        f"Received: {argument}={value!r} (of type {type(value).__name__})"
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from graphc import keras as ours
+from graphc.keras.engine.scope import TraceScope, entered
+from graphc.lower import default_target, lower, plan
+from graphc.spec import spec_of
 
 pytestmark = pytest.mark.oracle
 RNG = np.random.default_rng(0)
@@ -246,13 +249,33 @@ def test_training_phase(keras, name, arguments, spec):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "arguments", "spec"), TRAINING)
-def test_training_phase_of_a_trace(name, arguments, spec):
-    x = draw_all(spec)
+def run_traced(layer, x, **phase):
+    """The output of a layer whose call was traced into a graph, and its variables' new values."""
+    scope = TraceScope()
+    many = x if isinstance(x, list) else [x]
+    symbols = [scope.input(spec_of(np.asarray(one))) for one in many]
+    with entered(scope):
+        output = layer(symbols if isinstance(x, list) else symbols[0], **phase)
+    graph = scope.builder.finish([scope.as_value(output)], scope.updates())
+    inputs = (*many, *(np.float32(read()) for read in scope.scalars))
+    state = tuple(variable.stored for variable in scope.state)
+    (result,), updates = lower(graph, plan(graph, default_target()))((), state, inputs)
+    return result, dict(zip(scope.state, updates, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "spec", "training"),
+    [(*case, False) for case in CASES] + [(*case, True) for case in TRAINING],
+)
+def test_traced_as_eager(name, arguments, spec, training):
+    x = draw_all({**spec, "dtype": spec.get("dtype", "float32").replace("64", "32")})
     layer = make(ours, name, arguments)
-    symbolic = layer(ours.KerasTensor((None, *x.shape[1:])), training=True)
-    assert symbolic.shape == (None, *x.shape[1:])
-    assert symbolic.dtype == layer.compute_dtype
+    layer(x)  # builds
+    phase = {"training": True} if training else {}
+    found, updates = run_traced(layer, x, **phase)
+    assert_close(found, layer(x, **phase))
+    for variable, value in updates.items():
+        assert_close(value, variable.value)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -6,7 +6,8 @@ import inspect
 
 import numpy as np
 import pytest
-from graphc.keras import ops
+
+from graphc.keras import KerasTensor, ops
 
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.oracle
@@ -146,7 +147,7 @@ CASES = [
     ("array_split", (MATRIX, 3), {"axis": 1}),
     ("average", (MATRIX,), {"axis": 0}),
     ("average", (MATRIX,), {"axis": 0, "weights": np.array([1.0, 2.0, 3.0], "float32")}),
-    ("average_pool", (IMAGES, 2), {}),
+    ("average_pool", (IMAGES, 2), {"strides": 2}),
     ("average_pool", (IMAGES, (3, 2)), {"strides": (2, 2), "padding": "same"}),
     ("batch_normalization", (MATRIX, MATRIX[0], POSITIVE[0], -1), {"offset": MATRIX[1]}),
     ("binary_crossentropy", (MATRIX > 0, PROBABILITIES), {}),
@@ -201,7 +202,7 @@ CASES = [
     ("logspace", (0.0, 2.0), {"num": 3}),
     ("matmul", (CUBE, MATRIX.T), {}),
     ("max", (MATRIX,), {"axis": 0, "initial": 0.5}),
-    ("max_pool", (IMAGES, 2), {}),
+    ("max_pool", (IMAGES, 2), {"strides": 2}),
     ("max_pool", (IMAGES, (3, 2)), {"strides": (2, 1), "padding": "same"}),
     ("mean", (IMAGES,), {"axis": [1, 2]}),
     ("meshgrid", (IDS, MATRIX[0]), {"indexing": "ij"}),
@@ -318,3 +319,57 @@ def test_conversion(dtype):
 @pytest.mark.parametrize("x", [1, 1.5, True, [1, 2], [1.0, 2.0], [[True]], np.float64(2)])
 def test_conversion_of_python_values(x):
     assert_same(ops.convert_to_tensor(x), keras.ops.convert_to_tensor(x))
+
+
+SYMBOLIC = [
+    ("add", ((None, 3), (3,)), {}),
+    ("add", ((None, 1, 3), (None, 4, 1)), {}),
+    ("relu", ((None, 3),), {}),
+    ("softmax", ((None, 3),), {}),
+    ("mean", ((None, 3, 4),), {"axis": [1, 2]}),
+    ("sum", ((None, 3, 4),), {"axis": -1, "keepdims": True}),
+    ("max", ((None, 3),), {}),
+    ("argmax", ((None, 3),), {"axis": -1}),
+    ("matmul", ((None, 3, 4), (4, 5)), {}),
+    ("dot", ((None, 3), (3, 2)), {}),
+    ("reshape", ((None, 3, 4),), {"newshape": (-1, 12)}),
+    ("transpose", ((None, 3, 4),), {"axes": (0, 2, 1)}),
+    ("expand_dims", ((None, 3),), {"axis": 1}),
+    ("squeeze", ((None, 1, 3),), {"axis": 1}),
+    ("cast", ((None, 3),), {"dtype": "int32"}),
+    ("one_hot", ((None, 3),), {"num_classes": 5}),
+    ("top_k", ((None, 5),), {"k": 2}),
+    ("pad", ((None, 5),), {"pad_width": ((0, 0), (1, 2))}),
+    ("repeat", ((None, 5),), {"repeats": 2, "axis": 1}),
+    ("split", ((None, 6),), {"indices_or_sections": 3, "axis": 1}),
+    ("max_pool", ((None, 6, 6, 3),), {"pool_size": 2, "strides": 2}),
+    ("conv", ((None, 6, 6, 3), (3, 3, 3, 4)), {"padding": "same"}),
+    ("zeros_like", ((None, 6),), {}),
+    ("equal", ((None, 6), (None, 6)), {}),
+    ("norm", ((None, 6),), {"axis": -1}),
+    ("categorical_crossentropy", ((None, 6), (None, 6)), {}),
+    ("moments", ((None, 6),), {"axes": [0]}),
+]
+
+
+@pytest.mark.parametrize(("name", "shapes", "kwargs"), SYMBOLIC)
+def test_keras_tensors(name, shapes, kwargs):
+    results = []
+    for library in (ops, keras.ops):
+        tensor = KerasTensor if library is ops else keras.KerasTensor
+        found = getattr(library, name)(*(tensor(shape) for shape in shapes), **kwargs)
+        many = found if isinstance(found, (list, tuple)) else [found]
+        results.append([(one.shape, one.dtype) for one in many])
+    assert results[0] == results[1]
+
+
+def test_lists_of_keras_tensors():
+    x = KerasTensor((None, 3))
+    assert ops.concatenate([x, x], axis=1).shape == (None, 6)
+    assert ops.stack([x, x], axis=1).shape == (None, 2, 3)
+    assert ops.einsum("bi,bj->bij", x, x).shape == (None, 3, 3)
+    assert ops.where(x > 0, x, 0.0).dtype == "float32"
+    assert (x[:, 1:] * 2 + 1).shape == (None, 2)
+    assert ops.shape(x) == (None, 3)
+    assert ops.size(x) is None
+    assert not ops.is_tensor(x)

@@ -1,93 +1,12 @@
-"""Named cases for every op: the one table behind `tests/kernels` and `bench/kernels.py`.
-
-Shapes of the cases marked `bench` come from real models. A leading `BATCH` stands for the batch,
-which the tests make small.
-"""
+"""Cases of the simple families: `math`, `reduce` and `shape`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from graphc.kernels.cases.case import BATCH, WHOLE, Case, bools, floats, given, ints
 from graphc.kernels.reference import elementwise, reduction
 
-BATCH = -1  # a dimension of `Input.shape` that is the batch, always the first
-
-
-@dataclass(frozen=True)
-class Input:
-    """How to draw one operand: uniform numbers in [low, high), or a given array."""
-
-    shape: tuple[int, ...] = ()
-    dtype: str = "float32"
-    low: float = -2.0
-    high: float = 2.0
-    array: np.ndarray[Any, Any] | None = None
-
-    @property
-    def batched(self) -> bool:
-        """Whether axis 0 is the batch."""
-        return self.shape[:1] == (BATCH,)
-
-    def draw(self, rng: np.random.Generator, batch: int) -> np.ndarray[Any, Any]:
-        """An array with `batch` in the place of `BATCH`."""
-        if self.array is not None:
-            return self.array
-        shape = tuple(batch if size == BATCH else size for size in self.shape)
-        if self.dtype.startswith("float"):
-            return rng.uniform(self.low, self.high, shape).astype(self.dtype)
-        return rng.integers(int(self.low), int(self.high), shape).astype(self.dtype)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One way to call an op: operands, attributes, and how closely kernels must agree on it.
-
-    `tolerance` is the largest error allowed for an output, relative to the largest output.
-    """
-
-    op: str
-    name: str
-    inputs: tuple[Input | None, ...]
-    attrs: Mapping[str, Any] = field(default_factory=dict)
-    batch: int = 4
-    tolerance: float = 2e-5
-    bench: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.op}-{self.name}"
-
-    def operands(self, batch: int | None = None, seed: int = 0) -> tuple[Any, ...]:
-        """The operands, the same for the same seed; `batch` replaces the case's own."""
-        rng = np.random.default_rng(seed)
-        size = self.batch if batch is None else batch
-        return tuple(None if i is None else i.draw(rng, size) for i in self.inputs)
-
-
-def floats(*shape: int, low: float = -2.0, high: float = 2.0) -> Input:
-    """A float32 operand."""
-    return Input(shape, low=low, high=high)
-
-
-def ints(*shape: int, high: int = 5, low: int = 0) -> Input:
-    """An int32 operand."""
-    return Input(shape, "int32", low, high)
-
-
-def bools(*shape: int) -> Input:
-    """A boolean operand."""
-    return Input(shape, "bool", 0, 2)
-
-
-def given(values: Any, dtype: str = "float32") -> Input:
-    """An operand with these values."""
-    return Input(array=np.asarray(values, dtype))
-
-
-SEED = given([7, 3], "uint32")
 POSITIVE, UNIT = {"low": 0.2, "high": 3.0}, {"low": -0.9, "high": 0.9}
 DOMAINS: dict[str, dict[str, float]] = {
     **dict.fromkeys(
@@ -147,8 +66,9 @@ def _reductions() -> list[Case]:
     names = (*reduction.REDUCTIONS, "mean", "var", "argmax", "argmin")
     for name in names:
         inputs = (floats(BATCH, 6, 5), *((given(0.3),) if name in special else ()))
-        for axis in (None, 0, 2):
-            cases.append(Case(f"reduce.{name}", f"axis_{axis}", inputs, {"axis": axis}))
+        cases += [
+            Case(f"reduce.{name}", f"axis_{axis}", inputs, {"axis": axis}) for axis in (None, 0, 2)
+        ]
     rows, ids = floats(BATCH, 3), ints(BATCH, high=6)
     cases += [
         Case(f"reduce.segment_{name}", "rows", (rows, ids), {"num_segments": 6})
@@ -170,7 +90,7 @@ ONE_TENSOR: tuple[tuple[str, dict[str, Any]], ...] = (
     ("reshape", {"newshape": (BATCH, 8, 3)}), ("reshape", {"newshape": (-1, 8)}),
     ("ravel", {}), ("transpose", {"axes": (0, 2, 1)}), ("transpose", {"axes": (1, 0, 2)}),
     ("transpose", {}), ("expand_dims", {"axis": 1}), ("expand_dims", {"axis": 0}),
-    ("broadcast_to", {"shape": (2, BATCH, 6, 4)}), ("swapaxes", {"axis1": 1, "axis2": 2}),
+    ("broadcast_to", {"shape": (2, 4, 6, 4)}), ("swapaxes", {"axis1": 1, "axis2": 2}),
     ("swapaxes", {"axis1": 0, "axis2": 2}), ("moveaxis", {"source": 2, "destination": 1}),
     ("moveaxis", {"source": 0, "destination": 1}), ("flip", {"axis": 1}), ("flip", {"axis": 0}),
     ("flip", {}), ("roll", {"shift": 2, "axis": 1}), ("roll", {"shift": 2}), ("rot90", {"k": 1}),
@@ -188,7 +108,8 @@ ONE_TENSOR: tuple[tuple[str, dict[str, Any]], ...] = (
     ("getitem", {"index": (("slice", None, None, -1),)}), ("getitem", {"index": (None,)}),
     ("slice", {"start_indices": (0, 1, 0), "shape": (BATCH, 3, 4)}),
     ("slice", {"start_indices": (1, 1, 0), "shape": (2, 3, -1)}),
-    ("sort", {"axis": 1}), ("sort", {"axis": 0}), ("argsort", {"axis": 2}), ("sort", {"axis": None}),
+    ("sort", {"axis": 1}), ("sort", {"axis": 0}), ("argsort", {"axis": 2}),
+    ("sort", {"axis": None}),
     ("argpartition", {"kth": 2}), ("top_k", {"k": 2}),
 )  # fmt: skip
 
@@ -246,9 +167,6 @@ def _shapes() -> list[Case]:
         Case("shape.full_like", "zeros", (x, given(0.0))),
         *_creations(),
     ]  # fmt: skip
-
-
-WHOLE = ("slice", None, None, None)
 
 
 def _creations() -> list[Case]:
