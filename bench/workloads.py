@@ -119,7 +119,9 @@ def load_digits() -> Source:
         return Source({"x": x, "y": y}, f"MNIST, {len(x):,} images")
     (x, y), _ = load_fashion_mnist()
     x, y = np.tile(x, (10, 1, 1)), np.tile(y, 10)
-    return Source({"x": x, "y": y}, f"packaged Fashion-MNIST sample 10 times over, {len(x):,} images")
+    return Source(
+        {"x": x, "y": y}, f"packaged Fashion-MNIST sample 10 times over, {len(x):,} images"
+    )
 
 
 def load_few_digits() -> Source:
@@ -127,7 +129,9 @@ def load_few_digits() -> Source:
     source = load_digits()
     x, y, rows = source.arrays["x"], source.arrays["y"], 12800
     arrays = {"x": x[:rows], "y": y[:rows], "x_val": x[rows:14080], "y_val": y[rows:14080]}
-    return Source(arrays, f"{source.text}; the first {rows:,} to train on, the next 1,280 to validate")
+    return Source(
+        arrays, f"{source.text}; the first {rows:,} to train on, the next 1,280 to validate"
+    )
 
 
 def load_made_up() -> Source:

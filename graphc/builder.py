@@ -47,7 +47,8 @@ class Builder:
             spec = TensorSpec((), LITERAL_DTYPES[type(value)])
             return Value(self._number("core.constant", (), {"value": value}, (spec,)))
         array = np.asarray(value)
-        attr = ConstantArray(array.astype(jax.dtypes.canonicalize_dtype(array.dtype)))
+        dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+        attr = ConstantArray(array.astype(dtype, copy=False))
         return self._constant_array(attr)
 
     def copy_constant(self, node: Node) -> Value:
@@ -123,18 +124,19 @@ class Builder:
     def _infer(
         self, op: str, inputs: tuple[Value | None, ...], attrs: dict[str, Any]
     ) -> tuple[tuple[TensorSpec, ...], bool]:
-        described = tuple(_describe(value) for value in inputs)
+        described = tuple(describe(value) for value in inputs)
         try:
             return infer(op, described, attrs_key(attrs))
         except GraphError:
             raise
         except (TypeError, ValueError, IndexError, AssertionError, ArithmeticError) as error:
-            received = ", ".join(str(item) for item in described)
+            received = ", ".join(str(i[1] if isinstance(i, tuple) else i) for i in described)
             reason = f"{op} cannot take its operands. Received: ({received}), attributes {attrs}. "
             raise GraphError(located(reason + str(error), self.scope, self.source)) from error
 
 
-def _describe(value: Value | None) -> Any:
+def describe(value: Value | None) -> Any:
+    """Return what `infer` wants to know of an operand."""
     if value is None:
         return None
     literal = value.node.literal
@@ -145,7 +147,9 @@ def _describe(value: Value | None) -> Any:
 def _defaults(op: str) -> dict[str, Any]:
     parameters = inspect.signature(OPS[op].reference).parameters.values()
     return {
-        p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+        p.name: p.default
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
     }
 
 

@@ -70,9 +70,7 @@ def _as_bound(graph: Graph) -> Any:
                 f"inputs)`. Received: a call with {len(arrays)} inputs"
             )
         if len(arrays) != len(graph.inputs):
-            raise ValueError(
-                f"The graph takes {len(graph.inputs)} inputs. Received: {len(arrays)}"
-            )
+            raise ValueError(f"The graph takes {len(graph.inputs)} inputs. Received: {len(arrays)}")
         return arrays
 
     return unpack

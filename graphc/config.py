@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Knob(Generic[T]):
-    """One setting: the innermost `with knob(value)`, else its environment variable, else default."""
+    """One setting: the innermost `with knob(value)`, else its environment variable, or default."""
 
     def __init__(self, env: str, default: T, parse: Callable[[str], T], doc: str) -> None:
         self.env, self.default, self.parse, self.doc = env, default, parse, doc

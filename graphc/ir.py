@@ -22,7 +22,7 @@ class ConstantArray:
     """An array as an attribute: hashable, equal when dtype, shape and bytes are equal."""
 
     def __init__(self, array: Any) -> None:
-        self.array = np.asarray(array)
+        self.array = np.array(array)
         self.array.flags.writeable = False
         self.digest = hashlib.sha256(self.array.tobytes()).hexdigest()[:16]
         self._key = (str(self.array.dtype), self.array.shape, self.digest)
@@ -94,7 +94,7 @@ def attrs_key(attrs: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def exact(value: Any) -> Any:
-    """Return a key of an attribute under which 1, 1.0 and True differ (in Python they are equal)."""
+    """Return a key of an attribute that tells 1, 1.0 and True apart (in Python they are equal)."""
     if isinstance(value, tuple):
         return tuple(exact(item) for item in value)
     return (type(value), repr(value)) if isinstance(value, (int, float)) else value

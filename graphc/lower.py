@@ -50,7 +50,11 @@ def lower(graph: Graph, choices: Plan) -> Lowered:
 
     def run(params: Arrays, state: Arrays, inputs: Arrays) -> tuple[Arrays, Arrays]:
         env: dict[Value, Any] = {}
-        for values, arrays in ((graph.params, params), (graph.state, state), (graph.inputs, inputs)):
+        for values, arrays in (
+            (graph.params, params),
+            (graph.state, state),
+            (graph.inputs, inputs),
+        ):
             env.update(zip(values, arrays, strict=True))
         for node in graph.nodes:
             if node.op not in INPUT_OPS:

@@ -52,22 +52,22 @@ def count_uses(graph: Graph) -> Counter[Value]:
     return uses
 
 
-def match(
-    pattern: PatternNode, root: Node, uses: Counter[Value], *, shared_interior: bool = False
-) -> Match | None:
-    """Match `pattern` at `root`.
+def match(pattern: PatternNode, root: Node) -> Match | None:
+    """Match `pattern` at `root`, whoever else uses the interior.
 
-    Interior nodes must be used once, unless `shared_interior`. A variable that appears twice must
-    bind the same value; a variable may bind an absent operand (None).
+    A variable that appears twice must bind the same value; a variable may bind an absent operand
+    (None).
     """
     found = Match(root)
-    if not _match_node(pattern, root, found):
-        return None
-    if shared_interior:
-        return found
-    interior = [node for node in found.nodes.values() if node is not root]
-    shared = any(uses[Value(n, i)] > 1 for n in interior for i in range(len(n.specs)))
-    return None if shared else found
+    return found if _match_node(pattern, root, found) else None
+
+
+def reason_against_sharing(found: Match, uses: Counter[Value]) -> str | None:
+    """Return None when every interior node of a match is used once, else which one is not."""
+    for node in found.nodes.values():
+        if node is not found.root and sum(uses[Value(node, i)] for i in range(len(node.specs))) > 1:
+            return f"the result of {node.op} is used elsewhere too"
+    return None
 
 
 def _match_node(pattern: PatternNode, node: Node, found: Match) -> bool:
@@ -92,4 +92,7 @@ def _match_operand(wanted: PatternNode | str, value: Value | None, found: Match)
 
 
 Pattern = Callable[[PatternBuilder], PatternNode]
-__all__ = ["ANY", "Match", "Pattern", "PatternBuilder", "PatternNode", "count_uses", "match"]
+__all__ = [
+    "ANY", "Match", "Pattern", "PatternBuilder", "PatternNode", "count_uses", "match",
+    "reason_against_sharing",
+]  # fmt: skip

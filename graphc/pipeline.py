@@ -126,7 +126,9 @@ def selected_passes(passes: Sequence[Pass], mode: Mode) -> tuple[Pass, ...]:
     known = {step.name for step in passes}
     unknown = [name for name in names if name.removeprefix("-") not in known]
     if unknown:
-        raise ValueError(f"GRAPHC_PASSES: expected names among {sorted(known)}. Received: {unknown}")
+        raise ValueError(
+            f"GRAPHC_PASSES: expected names among {sorted(known)}. Received: {unknown}"
+        )
     off = {name.removeprefix("-") for name in names if name.startswith("-")}
     only = {name for name in names if not name.startswith("-")}
     chosen = [s for s in passes if s.name not in off and (not only or s.name in only)]

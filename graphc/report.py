@@ -53,7 +53,9 @@ class Report:
 
     def _row(self, scope: str, nodes: list[Node]) -> LayerRow:
         choices = [self.choices[node] for node in nodes]
-        kernels = [f"{c.kernel.tier}:{c.kernel.name}" for c in choices if c.kernel.tier != "reference"]
+        kernels = [
+            f"{c.kernel.tier}:{c.kernel.name}" for c in choices if c.kernel.tier != "reference"
+        ]
         rejected = [
             f"{kernel.name}: {reason}" for choice in choices for kernel, reason in choice.rejected
         ]

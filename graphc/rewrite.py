@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from graphc.builder import Builder
 from graphc.errors import RewriteLimitError
 from graphc.ir import INPUT_OPS, Graph, Node, Value
-from graphc.match import Match, Pattern, PatternBuilder, PatternNode, count_uses, match
+from graphc.match import (
+    Match,
+    Pattern,
+    PatternBuilder,
+    PatternNode,
+    count_uses,
+    match,
+    reason_against_sharing,
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,8 @@ class Rule:
     """One algebraic step.
 
     `pattern` is traced once from ordinary emits; `check` returns None or the reason why the rule
-    does not apply here; `rewrite` emits the replacement of the root's (single) result.
+    does not apply here; `rewrite` emits the replacement of the root's (single) result. Nodes of the
+    pattern below its root must be used once, unless `shared_interior`.
     """
 
     name: str
@@ -82,10 +91,11 @@ def _replay(
 def _try(
     rule: Rule, pattern: PatternNode, node: Node, uses: Counter[Value], events: list[Event]
 ) -> Match | None:
-    found = match(pattern, node, uses, shared_interior=rule.shared_interior)
+    found = match(pattern, node)
     if found is None:
         return None
-    reason = rule.check(found)
+    reason = None if rule.shared_interior else reason_against_sharing(found, uses)
+    reason = reason or rule.check(found)
     events.append(Event(rule.name, node.scope, node.op, reason))
     return found if reason is None else None
 
@@ -95,9 +105,7 @@ Replacement = Callable[[Builder, dict[Value, Value]], tuple[Value, ...]]
 
 def _rewriter(rule: Rule, found: Match) -> Replacement:
     def emit(builder: Builder, new: dict[Value, Value]) -> tuple[Value, ...]:
-        bound = {
-            name: None if value is None else new[value] for name, value in found.bound.items()
-        }
+        bound = {name: None if value is None else new[value] for name, value in found.bound.items()}
         return (rule.rewrite(builder, Match(found.root, bound, found.nodes)),)
 
     return emit

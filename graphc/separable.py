@@ -7,10 +7,12 @@ what is the table `graphc.kernels.batching.BATCH_RULES`; an op without a rule mi
 
 from __future__ import annotations
 
-from graphc.ir import Graph, Node, Value
-from graphc.kernels.batching import BATCH_RULES
+from graphc.ir import INPUT_OPS, Graph, Node, Value
+from graphc.kernels.batching import BATCH_RULES, SHAPED_BY_ATTRS
 
 FREE, ROWS, ZEROED, MIXED = "free", "rows", "zeroed", "mixed"
+# With another length every row of theirs may be another one.
+STRETCHED = ("shape.linspace", "shape.logspace", "shape.geomspace", "shape.pad")
 
 
 def mixing_node(graph: Graph, batch: frozenset[Value], valid: Value | None) -> Node | None:
@@ -21,20 +23,20 @@ def mixing_node(graph: Graph, batch: frozenset[Value], valid: Value | None) -> N
         batch: the inputs whose axis 0 is the batch.
         valid: the float input [B] that is 1 for a real row and 0 for padding.
     """
-    kinds: dict[Value | None, str] = {None: FREE}
-    for value in (*graph.params, *graph.state, *graph.inputs):
-        kinds[value] = ROWS if value in batch else FREE
+    rows = {value.spec.shape[0] for value in batch if value.spec.ndim} - {1}
+    given = (*graph.params, *graph.state, *graph.inputs)
+    kinds: dict[Value | None, str] = {v: ROWS if v in batch else FREE for v in given}
+    kinds[None] = FREE
     if valid is not None:
         kinds[valid] = ZEROED
     culprit: dict[Value, Node] = {}
     for node in graph.nodes:
-        if node.op.startswith("core.") and not node.inputs:
-            kinds.setdefault(Value(node), FREE)
+        if node.op in INPUT_OPS:
             continue
-        for index, kind in enumerate(_kinds_of(node, kinds)):
+        earlier = [culprit[v] for v in node.inputs if v is not None and v in culprit]
+        for index, kind in enumerate(_kinds_of(node, kinds, rows)):
             kinds[Value(node, index)] = kind
             if kind == MIXED:
-                earlier = [culprit[v] for v in node.inputs if v is not None and v in culprit]
                 culprit[Value(node, index)] = earlier[0] if earlier else node
     for value in graph.updates:
         if kinds[value] != FREE:
@@ -45,13 +47,25 @@ def mixing_node(graph: Graph, batch: frozenset[Value], valid: Value | None) -> N
     return None
 
 
-def _kinds_of(node: Node, kinds: dict[Value | None, str]) -> tuple[str, ...]:
+def _kinds_of(node: Node, kinds: dict[Value | None, str], rows: set[int]) -> tuple[str, ...]:
     operands = tuple(kinds[value] for value in node.inputs)
     if MIXED in operands:
         return (MIXED,) * len(node.specs)
+    if all(kind == FREE for kind in operands) and node.op in SHAPED_BY_ATTRS:
+        return (_shaped(node, rows),) * len(node.specs)
     rule = BATCH_RULES.get(node.op)
     if rule is None:
         depends = any(kind != FREE for kind in operands)
         return (MIXED if depends else FREE,) * len(node.specs)
     specs = tuple(None if value is None else value.spec for value in node.inputs)
     return rule(operands, specs, node.attrs, node.specs)
+
+
+def _shaped(node: Node, rows: set[int]) -> str:
+    """Return the kind of what is made of free values in a shape that may be the batch's."""
+    spec = node.specs[0]
+    if not spec.ndim or spec.shape[0] not in rows:
+        return FREE
+    first = node.attrs.get("start", 0) if node.attrs.get("stop") is not None else 0
+    counts_up = first == 0 and node.attrs.get("step") in (None, 1)
+    return ROWS if counts_up and node.op not in STRETCHED else MIXED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from graphc.builder import infer
+from graphc.builder import describe, infer
 from graphc.errors import VerifyError
 from graphc.ir import INPUT_OPS, Graph, attrs_key
 from graphc.kernels.registry import OPS
@@ -32,15 +32,11 @@ def _specs_as_inferred(graph: Graph) -> Iterator[str]:
     for node in graph.nodes:
         if node.op not in OPS:
             continue
-        described = tuple(
-            None
-            if value is None
-            else value.spec
-            if value.node.literal is None
-            else (type(value.node.literal), value.node.literal)
-            for value in node.inputs
-        )
-        specs, _ = infer(node.op, described, attrs_key(node.attrs))
+        try:
+            specs, _ = infer(node.op, tuple(map(describe, node.inputs)), attrs_key(node.attrs))
+        except (TypeError, ValueError, IndexError, AssertionError, ArithmeticError) as error:
+            yield f"{node.op} in {node.scope!r} cannot take its operands: {error}"
+            continue
         if specs != node.specs:
             yield f"{node.op} in {node.scope!r} says {node.specs}, its reference makes {specs}"
 
@@ -85,5 +81,3 @@ def verify(graph: Graph) -> Graph:
     if breaches:
         raise VerifyError("; ".join(breaches) + f"\n{graph}")
     return graph
-
-

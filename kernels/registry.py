@@ -43,7 +43,7 @@ class Signature:
     """The operand specs (None for an absent operand) and the attributes of one node."""
 
     inputs: tuple[TensorSpec | None, ...]
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 Supports = Callable[[Signature, Target], str | None]
@@ -66,7 +66,7 @@ class Op:
 
     name: str
     reference: Callable[..., Any]
-    kernels: list[Kernel] = field(default_factory=list)
+    kernels: list[Kernel] = field(default_factory=list[Kernel])
 
 
 @dataclass(frozen=True)

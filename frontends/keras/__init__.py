@@ -2,6 +2,7 @@
 
 # isort: off
 from graphc.keras import wiring
+
 # isort: on
 from graphc.keras import (
     activations,

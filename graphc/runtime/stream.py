@@ -1,4 +1,4 @@
-"""Data too large for the device: segments of rows, gathered and uploaded ahead in the background."""
+"""Data too large for the device: segments of rows, uploaded ahead in the background."""
 
 from __future__ import annotations
 
@@ -71,9 +71,10 @@ def ahead(makers: Sequence[Callable[[], T]]) -> Iterator[T]:
     def offer(item: tuple[bool, Any]) -> None:
         while not stopped.is_set():
             try:
-                return ready.put(item, timeout=0.1)
+                ready.put(item, timeout=0.1)
             except queue.Full:
                 continue
+            return
 
     def work() -> None:
         for maker in makers:

@@ -22,6 +22,7 @@ from graphc.kernels.registry import TensorSpec
 
 Label = str | int  # a letter, or for axes under an ellipsis their distance from its right end
 Labels = tuple[Label, ...]
+Axes = int | tuple[int, ...]
 
 
 def contracted(kinds: Kinds, operands: Sequence[Labels], out: Labels) -> str:
@@ -88,10 +89,11 @@ def _dense(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:
 
 def _tensordot(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:
     x, y = _ranks(specs)
-    axes = attrs.get("axes", 2)
+    axes: int | tuple[Axes, Axes] = attrs.get("axes", 2)
     if isinstance(axes, int):
-        axes = (tuple(range(x - axes, x)), tuple(range(axes)))
-    return _joined(kinds, x, y, *(a if isinstance(a, tuple) else (a,) for a in axes))
+        return _joined(kinds, x, y, tuple(range(x - axes, x)), tuple(range(axes)))
+    left, right = ((a,) if isinstance(a, int) else a for a in axes)
+    return _joined(kinds, x, y, left, right)
 
 
 def _dot(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:

@@ -24,13 +24,17 @@ POOLINGS = (
     "nn.adaptive_max_pool",
     "nn.adaptive_average_pool",
 )
-# Draws whose first rows are the same whatever the number of rows that follow.
+# Draws whose first rows are the same whatever the number of rows that follow, as long as JAX's
+# option `jax_threefry_partitionable` keeps its default.
 PREFIX_STABLE = (
     "random.uniform",
     "random.normal",
     "random.truncated_normal",
     "random.bernoulli",
     "random.randint",
+    "random.gamma",
+    "random.beta",
+    "random.binomial",
 )
 
 
@@ -43,7 +47,8 @@ def leading_batch(*operands: int) -> Rule:
     def local(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:
         carried = [kinds[i] for i in operands if i < len(kinds)]
         others = [kind for i, kind in enumerate(kinds) if i not in operands]
-        rows = {specs[i].shape[:1] for i in operands if i < len(specs) and kinds[i] != FREE}
+        sources = [spec for i, spec in enumerate(specs) if i in operands and kinds[i] != FREE]
+        rows = {spec.shape[:1] for spec in sources if spec is not None}
         if any(kind != FREE for kind in others) or any(k not in (FREE, ROWS) for k in carried):
             return MIXED
         return ROWS if all({out.shape[:1]} == rows for out in outs) else MIXED
@@ -75,11 +80,6 @@ def _draw(kinds: tuple[str | None, ...], specs: Specs, attrs: Attrs, outs: Outs)
     return (ROWS if out.ndim else FREE,)
 
 
-def _unstable_draw(kinds: tuple[str | None, ...], specs: Specs, attrs: Attrs, outs: Outs) -> Kinds:
-    """Draws that depend on how many there are: even a free one of some rank may be the batch's."""
-    return (MIXED if outs[0].ndim else _draw(kinds, specs, attrs, outs)[0],)
-
-
 def _per_row_draw(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:
     seed, logits = kinds
     return ROWS if seed == FREE and logits == ROWS else MIXED
@@ -92,6 +92,5 @@ RULES: dict[str, Rule] = {
     "nn.batch_norm": first_operand(_features, zero=False),
     "nn.embedding": first_operand(_any_rank, zero=False),
     **dict.fromkeys(PREFIX_STABLE, _draw),
-    **dict.fromkeys(("random.gamma", "random.beta", "random.binomial"), _unstable_draw),
     "random.categorical": rule(_per_row_draw),
 }

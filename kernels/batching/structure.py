@@ -91,15 +91,15 @@ def _join(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:
 
 
 def _getitem(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:
-    source, index = specs[0], attrs["index"]
+    source = specs[0]
+    index: tuple[Any, ...] = attrs["index"]
     x, *dynamic = kinds
     if source is None:
         return MIXED
-    arrays = [item for item in index if isinstance(item, tuple) and item[0] == "array"]
+    arrays = [item for item in index if isinstance(item, tuple) and "array" in item]
     if x == FREE:
         # Rows looked up in a free table.
-        looked_up = len(index) == 1 and len(arrays) == 1 and dynamic[arrays[0][1]] == ROWS
-        return ROWS if looked_up else MIXED
+        return ROWS if index == (("array", 0),) and dynamic == [ROWS] else MIXED
     if any(kind != FREE for kind in dynamic) or not _keeps_rows(index, source.ndim):
         return MIXED
     # Several arrays, or an array and an integer, may move their common axis to the front.

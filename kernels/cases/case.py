@@ -48,7 +48,7 @@ class Case:
     op: str
     name: str
     inputs: tuple[Input | None, ...]
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     batch: int = 4
     tolerance: float = 2e-5
     bench: bool = False

@@ -121,7 +121,7 @@ def _backward(
     geometry: Geometry, residuals: tuple[Array, Array], cotangent: Array
 ) -> tuple[Array, Array]:
     x, weights = residuals
-    _, pull = jax.vjp(lambda value: _plain_conv(value, weights, geometry), x)
+    pull = jax.linear_transpose(partial(_plain_conv, weights=weights, geometry=geometry), x)
     method = filter_gradient_method(weights.shape[:-2], weights.shape[-2])
     gradient = _METHODS[method](x, cotangent, weights.shape, geometry)
     return pull(cotangent)[0], gradient.astype(weights.dtype)

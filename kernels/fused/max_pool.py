@@ -58,10 +58,7 @@ def max_pool_slices(
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _pool(x: Array, window: tuple[int, ...]) -> Array:
-    result, *others = _window_elements(x, window)
-    for element in others:
-        result = jnp.maximum(result, element)
-    return result
+    return _forward(x, window)[0]
 
 
 def _window_elements(x: Array, window: tuple[int, ...]) -> list[Array]:
@@ -75,8 +72,10 @@ def _window_elements(x: Array, window: tuple[int, ...]) -> list[Array]:
 
 
 def _forward(x: Array, window: tuple[int, ...]) -> tuple[Array, tuple[Array, Array]]:
-    y = _pool(x, window)
-    return y, (x, y)
+    result, *others = _window_elements(x, window)
+    for element in others:
+        result = jnp.maximum(result, element)
+    return result, (x, result)
 
 
 def _backward(

@@ -72,7 +72,9 @@ def test_weights_by_position(keras: Any) -> None:
 def test_weights_by_output(keras: Any) -> None:
     def build(k: Any) -> Any:
         inputs = k.Input((6,))
-        return k.Model(inputs, [k.layers.Dense(3, name="a")(inputs), k.layers.Dense(3, name="b")(inputs)])
+        return k.Model(
+            inputs, [k.layers.Dense(3, name="a")(inputs), k.layers.Dense(3, name="b")(inputs)]
+        )
 
     def compile(k: Any) -> dict[str, Any]:
         return {"loss": ["mse", "mae"], "weighted_metrics": [["mae"], ["mse"]]}
@@ -88,8 +90,14 @@ def test_targets_flat_and_in_a_column(keras: Any, y: Any) -> None:
 
 def test_constraints_and_regularizers_together(keras: Any) -> None:
     def build(k: Any) -> Any:
-        options = {"kernel_constraint": "max_norm", "bias_constraint": "non_neg", "kernel_regularizer": "l1"}
-        embedding = k.layers.Embedding(9, 4, embeddings_regularizer="l2", embeddings_constraint="unit_norm")
+        options = {
+            "kernel_constraint": "max_norm",
+            "bias_constraint": "non_neg",
+            "kernel_regularizer": "l1",
+        }
+        embedding = k.layers.Embedding(
+            9, 4, embeddings_regularizer="l2", embeddings_constraint="unit_norm"
+        )
         layers = [embedding, k.layers.Flatten(), k.layers.Dense(3, **options)]
         return k.Sequential([k.Input((6,), dtype="int32"), *layers])
 

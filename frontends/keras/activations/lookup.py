@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from graphc.keras.activations.activations import FUNCTIONS, hard_silu, linear, silu
@@ -24,7 +24,7 @@ def serialize(activation: Any) -> Any:
     return serialize_keras_object(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """Return the activation that a name or a config describes."""
     return ACTIVATIONS.deserialize(config, custom_objects)
 
@@ -36,4 +36,5 @@ def get(identifier: Any) -> Callable[..., Any]:
         ValueError: the name is unknown (the nearest are listed), or the identifier is none of
             these.
     """
-    return linear if identifier is None else ACTIVATIONS.get(identifier)
+    found = ACTIVATIONS.get(identifier)
+    return linear if found is None else found

@@ -1,0 +1,1 @@
+"""The machinery under the Keras API: variables, symbolic tensors, layers, traces."""

@@ -71,7 +71,7 @@ def check_input(spec: Any, value: Any, name: str, source: str) -> None:
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(specs) != len(values):
         found = f"expects {len(specs)} input(s), but it received {len(values)} input tensors."
-        raise ValueError(located(f"Layer \"{name}\" {found}", name, source))
+        raise ValueError(located(f'Layer "{name}" {found}', name, source))
     for one, tensor in zip(specs, values, strict=True):
         shape = getattr(tensor, "shape", None)
         if one is None or shape is None:

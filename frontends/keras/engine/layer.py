@@ -135,6 +135,7 @@ class Layer(LayerWeights, Operation):
                 "first statement of `__init__()`."
             )
         self._called = True
+        given = args, kwargs  # recorded as they are: a cast tensor would be none of the graph's
         args, kwargs = convert_arguments((args, kwargs), self.dtype_policy, self.autocast)
         named = self._call_arguments.named(args, kwargs)
         if named:
@@ -142,7 +143,7 @@ class Layer(LayerWeights, Operation):
             check_input(self.input_spec, first, self.name, self._source)
         self._maybe_build(named)
         if any(isinstance(leaf, KerasTensor) for leaf in flatten((args, kwargs))):
-            return record_call(self, args, kwargs, self._infer(named, args, kwargs))
+            return record_call(self, *given, self._infer(named, args, kwargs))
         return self._run(*args, **kwargs)
 
     def _infer(self, named: dict[str, Any], args: Any, kwargs: Any) -> Any:
@@ -287,7 +288,9 @@ class Layer(LayerWeights, Operation):
         config["dtype"] = LOOKUPS["serialize"](self.dtype_policy)
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = LOOKUPS["serialize"](self.activity_regularizer)
-        return config if type(self).get_config is not Layer.get_config else self._auto_config(config)
+        return (
+            config if type(self).get_config is not Layer.get_config else self._auto_config(config)
+        )
 
     def _auto_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments that the object was made with: a subclass wrote no `get_config`."""

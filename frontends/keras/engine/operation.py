@@ -6,7 +6,7 @@ It serves the API (summary, `get_layer`, sub-models, cloning, saving) and is nev
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.structure import flatten, map_structure
@@ -33,13 +33,14 @@ class Operation:
 class OpOperation(Operation):
     """One op as an operation of a functional graph, made by using an op on KerasTensors."""
 
-    def __new__(cls, op: str, *args: Any) -> OpOperation:
+    def __new__(cls, op: str, attrs: dict[str, Any], run: Callable[..., Any]) -> Self:
         """Make an instance of a class named after the op, which is what summaries print."""
-        title = op.split(".")[-1].title().replace("_", "")
+        del attrs, run
+        title = op.rsplit(".", maxsplit=1)[-1].title().replace("_", "")
         return object.__new__(type(title, (cls,), {"__module__": cls.__module__}))
 
     def __init__(self, op: str, attrs: dict[str, Any], run: Callable[..., Any]) -> None:
-        super().__init__(auto_name(op.split(".")[-1]))
+        super().__init__(auto_name(op.rsplit(".", maxsplit=1)[-1]))
         self.op, self.attrs, self._run = op, attrs, run
 
     def __call__(self, *tensors: Any) -> Any:

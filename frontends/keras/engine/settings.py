@@ -37,7 +37,9 @@ def set_floatx(value: str) -> None:
         ValueError: not one of bfloat16, float16, float32, float64.
     """
     if value not in FLOAT_TYPES:
-        raise ValueError(f"Unknown `floatx` value. Expected one of {FLOAT_TYPES}. Received: {value}")
+        raise ValueError(
+            f"Unknown `floatx` value. Expected one of {FLOAT_TYPES}. Received: {value}"
+        )
     SETTINGS.floatx = value
 
 
@@ -93,7 +95,9 @@ def standardize_dtype(dtype: Any) -> str:
     name = getattr(name, "name", None) or getattr(name, "__name__", None) or str(name)
     name = name.removeprefix("jnp.").removeprefix("torch.")
     if name not in KNOWN_DTYPES:
-        raise ValueError(f"Invalid dtype. Expected one of {sorted(KNOWN_DTYPES)}. Received: {dtype}")
+        raise ValueError(
+            f"Invalid dtype. Expected one of {sorted(KNOWN_DTYPES)}. Received: {dtype}"
+        )
     return name
 
 

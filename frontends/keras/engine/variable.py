@@ -86,7 +86,12 @@ class Variable(TensorOperators):
         scope = current_scope()
         value = self.stored if scope is None else scope.read(self)
         dtype = _AUTOCAST.get()
-        if dtype is None or not self.autocast or dtype == self.dtype or not is_float_dtype(self.dtype):
+        if (
+            dtype is None
+            or not self.autocast
+            or dtype == self.dtype
+            or not is_float_dtype(self.dtype)
+        ):
             return value
         return value.astype(dtype)
 
@@ -154,6 +159,12 @@ class Variable(TensorOperators):
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "home": np.array(self.stored)}  # the shelf holds others' arrays, too
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, home=(Shelf([put_copy(state["home"])]), 0))
 
     def __repr__(self) -> str:
         head = f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}"

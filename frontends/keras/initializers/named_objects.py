@@ -30,7 +30,7 @@ class NamedObjects:
     module: str
     members: Mapping[str, Any]
 
-    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """Return the object that a name or a serialized config describes."""
         if isinstance(config, str):
             return self._named(config, custom_objects)
@@ -54,7 +54,7 @@ class NamedObjects:
             f"Received: {identifier!r}"
         )
 
-    def _named(self, name: str, custom_objects: Mapping[str, Any] | None) -> Any:
+    def _named(self, name: str, custom_objects: dict[str, Any] | None) -> Any:
         found = get_registered_object(name, custom_objects, dict(self.members))
         if found is not None:
             return found

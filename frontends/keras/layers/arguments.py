@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 
 def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -> tuple[int, ...]:
@@ -14,10 +15,10 @@ def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -
         ValueError: not an integer or `n` of them, or one is not positive (with `allow_zero`, is
             negative).
     """
-    found = (value,) * n if isinstance(value, Integral) else value
+    found = (value,) * n if isinstance(value, (int, np.integer)) else value
     sized = isinstance(found, Sequence) and not isinstance(found, str) and len(found) == n
     least = 0 if allow_zero else 1
-    if sized and all(isinstance(item, Integral) and item >= least for item in found):
+    if sized and all(isinstance(item, (int, np.integer)) and item >= least for item in found):
         return tuple(int(item) for item in found)
     raise ValueError(
         f"The `{name}` argument must be a tuple of {n} integers, each at least {least}. "
@@ -44,7 +45,7 @@ def positive_integer(value: Any, name: str) -> int:
     Raises:
         ValueError: it is not.
     """
-    if isinstance(value, Integral) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 0:
         return int(value)
     raise ValueError(f"Expected `{name}` to be a positive integer. Received: {name}={value!r}")
 
@@ -57,13 +58,14 @@ def pairs(value: Any, n: int, name: str) -> tuple[tuple[int, int], ...]:
     Raises:
         ValueError: any other form.
     """
-    value = (value,) * n if isinstance(value, Integral) else value
+    value = (value,) * n if isinstance(value, (int, np.integer)) else value
     if not isinstance(value, Sequence) or len(value) != n:
         raise ValueError(
             f"Expected `{name}` to be an integer or a tuple of {n} integers or pairs of integers. "
             f"Received: {name}={value!r}"
         )
-    return tuple(standardize_tuple(item, 2, name, allow_zero=True) for item in value)
+    found = [standardize_tuple(item, 2, name, allow_zero=True) for item in value]
+    return tuple((before, after) for before, after in found)
 
 
 def spatial_axes(rank: int, data_format: str) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc.keras import activations, constraints, initializers, regularizers
 from graphc.keras.engine.layer import Layer
@@ -22,6 +22,10 @@ class BuiltinLayer(Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._config_names: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:
+        # `configure` makes attributes that a type checker cannot see.
+        def __getattr__(self, name: str) -> Any: ...
 
     def configure(self, **arguments: Any) -> None:
         """Store each argument as an attribute of that name, and list it in `get_config()`.

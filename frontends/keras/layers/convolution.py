@@ -71,7 +71,8 @@ class Convolution(BuiltinLayer):
             bias_constraint=bias_constraint,
         )
         self._check_arguments()
-        self.kernel = self.bias = None
+        self.kernel: Any = None
+        self.bias: Any = None
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -52,7 +52,8 @@ class Dense(BuiltinLayer):
             bias_constraint=bias_constraint,
             quantization_config=None,
         )
-        self.kernel = self.bias = None
+        self.kernel: Any = None
+        self.bias: Any = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 

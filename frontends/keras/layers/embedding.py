@@ -53,7 +53,7 @@ class Embedding(BuiltinLayer):
         )
         self.supports_masking = mask_zero
         self.autocast = False  # integers must not pass through a low-precision float
-        self.embeddings = None
+        self.embeddings: Any = None
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) else [weights])
@@ -77,7 +77,7 @@ class Embedding(BuiltinLayer):
             inputs = ops.cast(inputs, "int32")
         return ops.cast(apply("nn.embedding", inputs, self.embeddings), self.compute_dtype)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return where the inputs are not zero, if zeros are padding."""
-        del mask
+        del previous_mask
         return ops.not_equal(inputs, 0) if self.mask_zero else None

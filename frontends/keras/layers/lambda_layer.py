@@ -6,7 +6,7 @@ import base64
 import inspect
 import marshal
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Self
 
 from graphc.keras.engine.layer import map_shapes
@@ -58,9 +58,9 @@ class Lambda(BuiltinLayer):
         wanted = {name: value for name, value in context.items() if name in self._function_names}
         return self.function(inputs, **self.arguments, **wanted)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask given, or what it makes of the inputs and theirs."""
-        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 
     def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Return KerasTensors like the outputs, of the shape given if one was."""
@@ -90,7 +90,7 @@ class Lambda(BuiltinLayer):
     def from_config(
         cls,
         config: dict[str, Any],
-        custom_objects: Mapping[str, Any] | None = None,
+        custom_objects: dict[str, Any] | None = None,
         safe_mode: bool = True,
     ) -> Self:
         """Build from `get_config()`.
@@ -125,7 +125,7 @@ def _dump(value: Any) -> Any:
     return {"class_name": "__lambda__", "config": config}
 
 
-def _load(value: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> Any:
+def _load(value: Any, custom_objects: dict[str, Any] | None, safe_mode: bool) -> Any:
     if not isinstance(value, dict) or value.get("class_name") != "__lambda__":
         return deserialize_keras_object(value, custom_objects=custom_objects)
     if safe_mode:

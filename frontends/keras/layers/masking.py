@@ -31,9 +31,9 @@ class Masking(BuiltinLayer):
         self.configure(mask_value=mask_value)
         self.supports_masking = True
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return where a step has a feature other than the mask value."""
-        del mask
+        del previous_mask
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 
     def call(self, inputs: Any) -> Any:

@@ -53,9 +53,9 @@ class Merge(BuiltinLayer):
         masks = [None] * len(inputs) if mask is None else list(mask)
         return self.combine([_to_rank(x, rank) for x in inputs], masks)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return where any input is kept; None if one of the inputs has no mask."""
-        masks = _mask_list(inputs, mask)
+        masks = _mask_list(inputs, previous_mask)
         if not masks or any(one is None for one in masks):
             return None
         merged = masks[0]
@@ -194,9 +194,9 @@ class Concatenate(Merge):
         del masks
         return ops.concatenate(inputs, axis=self.axis)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the masks joined as the inputs are; an input without one is kept everywhere."""
-        masks = _mask_list(inputs, mask)
+        masks = _mask_list(inputs, previous_mask)
         if all(one is None for one in masks):
             return None
         full = [
@@ -256,9 +256,9 @@ class Dot(Merge):
         del mask
         return self._dot(*inputs)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return None: the axes that masks speak of are gone."""
-        del inputs, mask
+        del inputs, previous_mask
 
     def _dot(self, x: Any, y: Any) -> Any:
         first, second = self._axes(len(x.shape), len(y.shape))

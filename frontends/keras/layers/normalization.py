@@ -81,7 +81,8 @@ class BatchNormalization(BuiltinLayer):
             synchronized=synchronized,
         )
         self.supports_masking = True
-        self.gamma = self.beta = None
+        self.gamma: Any = None
+        self.beta: Any = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create `gamma`, `beta` and the moving statistics, one number a feature."""
@@ -191,7 +192,8 @@ class LayerNormalization(BuiltinLayer):
         )
         self.supports_masking = True
         self.autocast = False
-        self.gamma = self.beta = None
+        self.gamma: Any = None
+        self.beta: Any = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create `gamma` and `beta`, shaped as the normalised axes."""

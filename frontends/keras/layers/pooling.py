@@ -174,9 +174,9 @@ class GlobalAveragePooling1D(GlobalPooling):
         total = ops.sum(ops.where(kept, inputs, 0), **setting)
         return total / ops.sum(ops.cast(kept, inputs.dtype), **setting)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return None: the steps are gone."""
-        del inputs, mask
+        del inputs, previous_mask
 
 
 class GlobalAveragePooling2D(_GlobalAverage):

@@ -58,9 +58,10 @@ class Reshape(BuiltinLayer):
 
     def _sizes(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         known = math.prod(size for size in self.target_shape if size != -1)
-        if None in shape[1:]:
+        sizes = [size for size in shape[1:] if size is not None]
+        if len(sizes) < len(shape) - 1:
             return tuple(None if size == -1 else size for size in self.target_shape)
-        total = math.prod(shape[1:])
+        total = math.prod(sizes)
         fits = known and total % known == 0 if -1 in self.target_shape else total == known
         if not fits:
             raise ValueError(

@@ -25,7 +25,10 @@ def paired(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     y_true, y_pred = same_dtype(y_true, y_pred)
     pair = squeeze_or_expand_to_same_rank(y_true, y_pred)
     shapes = [[1 if size is None else size for size in tensor.shape] for tensor in pair]
-    if all(1 in sizes or len(set(sizes)) == 1 for sizes in zip(*(reversed(shape) for shape in shapes), strict=False)):
+    if all(
+        1 in sizes or len(set(sizes)) == 1
+        for sizes in zip(*(reversed(shape) for shape in shapes), strict=False)
+    ):
         return pair
     raise ValueError(
         f"Expected targets of the shape of the predictions, {tuple(y_pred.shape)}. "

@@ -70,11 +70,12 @@ class _Cloner:
         return _remade(layer) if self.given is None else self.given(layer)
 
 
-def _remade(layer: Any) -> Any:
+def _remade(layer: Any, *aspects: str) -> Any:
     """Return a layer from a layer's configuration; custom classes and functions stay the same."""
     with carrying() as carried:
         entry = serialize_keras_object(layer)
-    entry = {key: entry[key] for key in ("module", "class_name", "config", "registered_name")}
+    aspects = ("module", "class_name", "config", "registered_name", *aspects)
+    entry = {key: entry[key] for key in aspects if key in entry}
     return deserialize_keras_object(entry, custom_objects=carried, safe_mode=False)
 
 
@@ -95,7 +96,7 @@ def _clone(model: Any, cloner: _Cloner, input_tensors: Any) -> Any:
             "Expected `clone_function`, `call_function` and `input_tensors` only with functional "
             f"and Sequential models. Received: a model of type {type(model).__name__}"
         )
-    return _compiled_like(model, _remade(model))
+    return _compiled_like(model, _remade(model, "build_config"))
 
 
 def _clone_sequential(model: Sequential, cloner: _Cloner, input_tensors: Any) -> Sequential:
@@ -108,7 +109,9 @@ def _clone_sequential(model: Sequential, cloner: _Cloner, input_tensors: Any) ->
                 "Expected `input_tensors` to be a single KerasTensor for a Sequential model. "
                 f"Received: input_tensors={input_tensors}"
             )
-        layers.insert(0, Input(tensor=tensors[0], name=start and start.name))
+        tensor = tensors[0]
+        begins = isinstance(tensor._keras_history.operation, InputLayer)
+        layers.insert(0, tensor if begins else Input(batch_shape=tensor.shape, dtype=tensor.dtype))
     elif start is not None:
         layers.insert(0, InputLayer.from_config(start.get_config()))
     clone = Sequential(layers, name=model.name)

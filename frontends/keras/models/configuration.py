@@ -145,7 +145,8 @@ class _Written:
         is_op_operation = isinstance(operation, OpOperation)
         entry = op_entry(operation, name) if is_op_operation else serialize_keras_object(operation)
         calls = [node for node in self.nodes[id(operation)] if not node.is_input]
-        return {**entry, "name": name, "inbound_nodes": [self._call(node) for node in calls]}
+        entry.update(name=name, inbound_nodes=[self._call(node) for node in calls])
+        return entry
 
     def _call(self, node: CallNode) -> dict[str, Any]:
         args, kwargs = node.arguments.args, node.arguments.kwargs
@@ -229,7 +230,10 @@ class _Read:
 
     def _arguments(self, call: Any) -> tuple[Any, Any]:
         if isinstance(call, dict):
-            found = (deserialize_keras_object(call["args"]), deserialize_keras_object(call["kwargs"]))
+            found = (
+                deserialize_keras_object(call["args"]),
+                deserialize_keras_object(call["kwargs"]),
+            )
             return map_structure(self._revived, found)
         tensors = [self._at(place) for place in _places(call)]
         kwargs = call[0][3] if call and len(call[0]) > 3 else {}
@@ -247,7 +251,9 @@ class _Read:
         """Return the tensor of an input or output of the model."""
         name, call, at = place
         if not self._exists([name, 0]):
-            raise ValueError(f"Expected a layer of the model. Received: '{name}' as input or output")
+            raise ValueError(
+                f"Expected a layer of the model. Received: '{name}' as input or output"
+            )
         return self._at([name, call - is_functional(self.operations[name]), at])
 
 

@@ -103,5 +103,7 @@ def Input(  # noqa: N802  (Keras's name)
     Raises:
         ValueError: no shape.
     """
-    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+    layer = InputLayer(
+        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
+    )
     return layer.output

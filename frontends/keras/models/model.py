@@ -160,7 +160,7 @@ class Model(Trainer, Layer):
         return self._record
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the variables by tracing `call` on this shape (a tuple, list or dict of shapes)."""
+        """Create the variables by tracing `call` on this shape (or a list or dict of shapes)."""
         if self._record is not None:
             self.built = True
             return
@@ -321,5 +321,3 @@ def output_names(record: Record) -> list[str]:
         seen[name] = count + 1
         unique_names.append(f"{name}_{count}" if count else name)
     return unique_names
-
-

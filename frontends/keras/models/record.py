@@ -108,9 +108,7 @@ def _sorted_for_running(nodes: list[CallNode], given: set[int]) -> list[CallNode
     return ready
 
 
-def _by_depth(
-    nodes: list[CallNode], order: dict[int, int], inputs: list[KerasTensor]
-) -> list[Any]:
+def _by_depth(nodes: list[CallNode], order: dict[int, int], inputs: list[KerasTensor]) -> list[Any]:
     """Return the operations from the inputs to the outputs: by depth, then by first meeting."""
     inside = {id(node) for node in nodes}
     node_depth: dict[int, int] = {}

@@ -176,8 +176,8 @@ def unique(
     del sorted  # they always are
     found = apply("shape.unique", operand(x), axis=axis, size=size, fill_value=fill_value)
     asked = (True, return_index, return_inverse, return_counts)
-    chosen = tuple(part for part, wanted in zip(found, asked, strict=True) if wanted)
-    return chosen if len(chosen) > 1 else chosen[0]
+    chosen = [part for part, wanted in zip(found, asked, strict=True) if wanted]
+    return tuple(chosen) if len(chosen) > 1 else chosen[0]
 
 
 def _at_least(x: Any, rank: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,7 +79,8 @@ def ndim(x: Any) -> int:
 def size(x: Any) -> int | None:
     """Return the number of elements, or None where a size is not known."""
     sizes = shape(x)
-    return None if None in sizes else int(np.prod(sizes, dtype=np.int64))
+    known = [one for one in sizes if one is not None]
+    return math.prod(known) if len(known) == len(sizes) else None
 
 
 def is_tensor(x: Any) -> bool:

@@ -71,8 +71,8 @@ def global_seed_generator() -> SeedGenerator:
     """
     if current_trace() is not None:
         raise ValueError(
-            "A random op without a seed cannot be part of a compiled model. Expected `seed` to be a "
-            "`keras.random.SeedGenerator` that is an attribute of the layer. Received: seed=None"
+            "A random op without a seed cannot be part of a compiled model. Expected `seed` to be "
+            "a `keras.random.SeedGenerator` that is an attribute of the layer. Received: seed=None"
         )
     if _Global.generator is None:
         _Global.generator = SeedGenerator()

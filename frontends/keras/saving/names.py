@@ -14,7 +14,15 @@ FAMILIES = (
     "layers", "models", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers",
     "regularizers", "constraints", "activations", "random", "ops",
 )  # fmt: skip
-FUNCTIONS = ("losses", "metrics", "initializers", "regularizers", "constraints", "activations", "ops")
+FUNCTIONS = (
+    "losses",
+    "metrics",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "ops",
+)
 PLACES = {"InputLayer": "keras.layers", "SeedGenerator": "keras.random"}
 RENAMED = {"Functional": "Model"}
 
@@ -48,10 +56,10 @@ def find_object(name: str, module: str | None, custom_objects: dict[str, Any] | 
     if found is not None:
         return found
     if module is None or module == "builtins" or module.split(".")[0] == "keras":
-        found = _built_in(name.split(">")[-1], module or "keras")
+        found = _built_in(name.rsplit(">", maxsplit=1)[-1], module or "keras")
     if found is not None:
         return found
-    near = difflib.get_close_matches(name.split(">")[-1], _known(), 3)
+    near = difflib.get_close_matches(name.rsplit(">", maxsplit=1)[-1], _known(), 3)
     raise ValueError(
         f"Could not find '{name}'. If it is your own, decorate it with "
         "`@keras.saving.register_keras_serializable()` or pass it in `custom_objects`. "

@@ -45,6 +45,8 @@ def _serialize(obj: Any) -> Any:
     if isinstance(obj, (list, tuple)) and not hasattr(obj, "_fields"):
         return type(obj)(_serialize(item) for item in obj)
     if isinstance(obj, dict):
+        if "class_name" in obj and "config" in obj:
+            return obj  # serialized already, and known to `sharing` as this very dictionary
         return {key: _serialize(value) for key, value in obj.items()}
     for kind, (name, config) in SPECIAL.items():
         if isinstance(obj, kind):
@@ -71,7 +73,10 @@ SPECIAL: dict[type, tuple[str, Any]] = {
     jax.Array: ("__tensor__", _array_config),
     np.ndarray: ("__numpy__", _array_config),
     bytes: ("__bytes__", lambda value: {"value": value.decode("utf-8")}),
-    slice: ("__slice__", lambda s: {k: _serialize(getattr(s, k)) for k in ("start", "stop", "step")}),
+    slice: (
+        "__slice__",
+        lambda s: {k: _serialize(getattr(s, k)) for k in ("start", "stop", "step")},
+    ),
     type(Ellipsis): ("__ellipsis__", lambda _: {}),
 }
 

@@ -1,4 +1,4 @@
-"""The data that people pass to `fit`, as row-aligned arrays; what is wrong with it, said plainly."""
+"""The data that people pass to `fit` as row-aligned arrays; what is wrong with it, said plainly."""
 
 from __future__ import annotations
 

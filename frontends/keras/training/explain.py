@@ -24,7 +24,7 @@ def report_of(bound: Bound) -> Report:
     padding = (
         "padded and masked: the step is separable by sample"
         if traced.mixing is None
-        else f"compiled for its own size: {traced.mixing.op} in '{traced.mixing.scope}' mixes samples"
+        else f"its own program: {traced.mixing.op} in '{traced.mixing.scope}' mixes samples"
     )
     facts = (
         ("mode", step.mode),

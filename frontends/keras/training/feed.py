@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphc.keras.training.arrays import Rows
+from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import Part, Window, plan_parts, resident, streamed
 from graphc.keras.training.tracer import Mode
 from graphc.runtime.data import DeviceData, capacity_for, epoch_order, upload
@@ -20,6 +21,7 @@ class Feed:
         self.shuffle = shuffle
         self.fits = fits(rows.leaves)
         self._data: DeviceData | None = None
+        self._checked = mode == "predict"
 
     @property
     def steps(self) -> int:
@@ -34,6 +36,16 @@ class Feed:
             self.model._programs, self.model, self.mode, self.rows, self.batch, shuffled=shuffled
         )
 
+    def check(self) -> None:
+        """Trace the steps and look at the labels, so that what is wrong fails before any step.
+
+        Raises:
+            ValueError: the data does not fit the model.
+        """
+        if not self._checked:
+            check_labels(self.parts[0].bound.traced, self.rows)
+            self._checked = True
+
     @property
     def data(self) -> DeviceData:
         """The rows on the device."""
@@ -43,6 +55,7 @@ class Feed:
 
     def windows(self, seed: int, epoch: int) -> Iterator[Window]:
         """Return the steps of one epoch, shuffled as (seed, epoch) say."""
+        self.check()
         parts = self.parts
         count = self.rows.count
         capacity = self.data.capacity if self.fits else capacity_for(count, self.batch)

@@ -13,7 +13,6 @@ from graphc.keras.engine.structure import map_structure
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.eager import EagerSteps
 from graphc.keras.training.feed import Feed
-from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import empty_buffers, run_windows
 from graphc.runtime.loop import Interrupt, interruptible
 from graphc.runtime.stream import segment_steps
@@ -75,7 +74,9 @@ class Epochs:
         model, logs = self.model, {}
         model.stop_training = False
         if not model.run_eagerly:
-            check_labels(self.feed.parts[0].bound.traced, self.feed.rows)
+            self.feed.check()
+            if self.validation.held is not None:
+                self.validation.held.feed.check()
         with interruptible() as interrupt:
             self.callbacks.on_train_begin()
             for epoch in range(first, last):
@@ -108,9 +109,7 @@ class Epochs:
         )  # fmt: skip
 
 
-def predict_rows(
-    model: Any, rows: Rows, batch: int, limit: int, callbacks: CallbackList
-) -> Any:
+def predict_rows(model: Any, rows: Rows, batch: int, limit: int, callbacks: CallbackList) -> Any:
     """Return the outputs of at most `limit` batches as NumPy arrays."""
     if model.run_eagerly:
         return EagerSteps(model).predict(rows, batch)

@@ -29,7 +29,9 @@ KEPT = 16
 class BoundForward:
     """One traced forward pass: its executable, bound to the model's variables."""
 
-    def __init__(self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any) -> None:
+    def __init__(
+        self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any
+    ) -> None:
         training = mode == "train"
         scope = TraceScope(model.trainable_variables, model.non_trainable_variables)
         symbols: list[Symbol] = []
@@ -91,8 +93,7 @@ class Forward:
             build_by_trace(model, rows, rows.count)
         training = _training_of(model, args, kwargs)
         bound = self._get(model, call, args, kwargs, "train" if training else "infer", None)
-        outputs = bound.run(tensors)
-        return outputs
+        return bound.run(tensors)
 
     def predict(self, model: Any, rows: Rows) -> Any:
         """Return outputs for a few rows as NumPy arrays; sizes share programs by powers of two."""

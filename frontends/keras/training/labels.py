@@ -1,4 +1,4 @@
-"""Labels against classes: what a sparse cross-entropy in the graph can take, checked before training."""
+"""Labels against classes: what a sparse cross-entropy can take, checked before training."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ def check_labels(traced: Any, rows: Rows) -> None:
 
 
 def _labelled(graph: Graph, leaves: int) -> Iterator[tuple[int, int, Node]]:
-    """Yield (input index, classes, node of the output) of each sparse cross-entropy that is fed by an input."""
+    """Yield (input index, classes, node of the output) of each sparse cross-entropy on an input."""
     position = {value: index for index, value in enumerate(graph.inputs[:leaves])}
     for node in graph.nodes:
         if node.op != "nn.sparse_categorical_crossentropy":
             continue
         target, output = node.inputs[0], node.inputs[1]
-        assert target is not None and output is not None
+        assert target is not None
+        assert output is not None
         source = _through_views(target)
         if source in position:
             axis = node.attrs.get("axis", -1)
@@ -53,4 +54,3 @@ def _through_views(value: Value) -> Value:
     while value.node.op in VIEWS and value.node.inputs[0] is not None:
         value = value.node.inputs[0]
     return value
-

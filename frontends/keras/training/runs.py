@@ -61,7 +61,9 @@ class Bound:
             )
         if mode == "test":
             shelf = store.shelves["state"]
-            return lambda: (store.claim().shelves["state"].take(),), lambda carry: shelf.put(carry[0])
+            return lambda: (store.claim().shelves["state"].take(),), lambda carry: shelf.put(
+                carry[0]
+            )
         return lambda: tuple(buffers), lambda carry: buffers.__setitem__(slice(None), carry)
 
 
@@ -100,9 +102,7 @@ def _structure(model: Any) -> Any:
     return model.optimizer, model.optimizer.structure()
 
 
-def _bind(
-    model: Any, mode: Mode, rows: Rows, batch: int, masked: bool, shuffled: bool
-) -> Bound:
+def _bind(model: Any, mode: Mode, rows: Rows, batch: int, masked: bool, shuffled: bool) -> Bound:
     traced = trace_step(model, mode, rows, batch, masked=masked)
     if mode != "train":
         program = program_for(traced.step, None, shuffled=shuffled)
@@ -220,7 +220,9 @@ def _hooks(
     begin = getattr(callbacks, f"on_{mode}_batch_begin")
     end = getattr(callbacks, f"on_{mode}_batch_end")
     return Hooks(
-        lambda step: begin(done + step), lambda step, values: end(done + step, logs_of(values)), stop
+        lambda step: begin(done + step),
+        lambda step, values: end(done + step, logs_of(values)),
+        stop,
     )
 
 

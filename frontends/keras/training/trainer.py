@@ -104,7 +104,9 @@ class Trainer:
             valid = None if trace is None else trace.valid
             loss = self._compile_loss(y, y_pred, sample_weight, mask=valid)
             losses += [] if loss is None else [loss]
-        losses += [apply("reduce.sum", apply("core.cast", one, dtype="float32")) for one in self.losses]
+        losses += [
+            apply("reduce.sum", apply("core.cast", one, dtype="float32")) for one in self.losses
+        ]
         if not losses:
             raise ValueError(
                 "No loss to compute. Provide a `loss` argument in `compile()`, or use `add_loss` "
@@ -140,13 +142,12 @@ class Trainer:
 
     def _own_metrics(self) -> list[Metric]:
         known = {id(self._loss_tracker), id(self._compile_metrics)}
-        found = [
+        return [
             item
             for layer in self._flatten_layers()
             for item in vars(layer).values()
             if isinstance(item, Metric) and id(item) not in known
         ]
-        return found
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the results of all metrics by name."""
@@ -191,6 +192,7 @@ class Trainer:
             ValueError: not compiled, or data that does not fit the model.
         """
         self._need_compiled("fit")
+        epochs, initial_epoch = _whole(epochs, "epochs"), _whole(initial_epoch, "initial_epoch")
         rows = as_rows(x, y, sample_weight, class_weight)
         warn_of_nan(rows)
         held = None if validation_data is None else unpack_rows(validation_data)
@@ -274,9 +276,7 @@ class Trainer:
         if self.run_eagerly:
             logs = EagerSteps(self).step(rows, training=mode == "train")
         else:
-            bound = self._programs.get(
-                self, mode, rows, rows.count, masked=False, shuffled=False
-            )
+            bound = self._programs.get(self, mode, rows, rows.count, masked=False, shuffled=False)
             check_labels(bound.traced, rows)
             data = DeviceData(tuple(rows.leaves), rows.count)
             logs = bound.traced.logs(bound.run(data, None, 0).steps(0, 1)())
@@ -350,5 +350,3 @@ def _whole(value: Any, argument: str, least: int = 0) -> int:
 def _plain(value: Any) -> Any:
     array = np.asarray(value)
     return float(array) if array.ndim == 0 else array
-
-
