@@ -22,7 +22,14 @@ class Knob(Generic[T]):
     def value(self) -> T:
         """The setting in force here and now."""
         text = os.environ.get(self.env)
-        return self._override.get(self.default if text is None else self.parse(text))
+        return self._override.get(self.default if text is None else self._parsed(text))
+
+    def _parsed(self, text: str) -> T:
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            expected = f"Expected a value like {self.default!r}. Received: {text!r}"
+            raise ValueError(f"{self.env}: {self.doc}. {expected}") from error
 
     @contextmanager
     def __call__(self, value: T) -> Iterator[None]:

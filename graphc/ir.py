@@ -55,7 +55,7 @@ class Node:
     """One application of an op; `scope` is the layer path, `source` the user's file and line."""
 
     op: str
-    inputs: tuple[Value | None, ...]
+    inputs: tuple[Value | None, ...] = field(repr=False)  # else a repr repeats all before it
     attrs: dict[str, Any] = field(default_factory=dict)
     specs: tuple[TensorSpec, ...] = ()
     scope: str = ""

@@ -42,7 +42,7 @@ def name_nodes(graph: Any) -> dict[Any, str]:
     names: dict[Any, str] = {}
     for role in ("params", "state", "inputs"):
         for position, value in enumerate(getattr(graph, role)):
-            names[value.node] = f"{ROLE_PREFIX[value.node.op]}{position}"
+            names[value.node] = f"{ROLE_PREFIX.get(value.node.op, '?')}{position}"
     counter = 0
     for node in graph.nodes:
         if node in names:
@@ -63,4 +63,5 @@ def _operand(value: Any, names: dict[Any, str]) -> str:
     if value is None:
         return "None"
     suffix = f".{value.index}" if len(value.node.specs) > 1 else ""
-    return names[value.node] + suffix
+    # A broken graph must print too: that is when one wants to see it.
+    return names.get(value.node, f"<{value.node.op}, made nowhere>") + suffix

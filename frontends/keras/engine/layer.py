@@ -91,7 +91,8 @@ class Layer(LayerWeights, Operation):
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and getattr(self, "built", False):
+        known = self.__dict__
+        if known.get("built") and tracking.is_structural(name, known.get(name), value):
             tracking.structural_change()
         super().__setattr__(name, value)
 

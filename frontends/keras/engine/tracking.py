@@ -29,6 +29,24 @@ class Version:
     number = 0
 
 
+# Set by runs and by `compile`: what they mean for a step is in its key, or nothing.
+RUN_ATTRIBUTES = frozenset(
+    {
+        "built", "compiled", "history", "jit_compile", "optimizer", "run_eagerly",
+        "steps_per_execution", "stop_training",
+    }
+)  # fmt: skip
+
+
+def is_structural(name: str, old: Any, new: Any) -> bool:
+    """Return whether setting an attribute of a built layer may change what its call computes."""
+    if name.startswith("_") or name in RUN_ATTRIBUTES:
+        return False
+    return old is not new and not (
+        isinstance(new, _PLAIN) and type(old) is type(new) and old == new
+    )
+
+
 def structural_change() -> None:
     """Say that some layer gained, lost or froze something."""
     Version.number += 1

@@ -142,9 +142,11 @@ class _Written:
     def entry(self, operation: Any) -> dict[str, Any]:
         """Return the configuration of one operation and of its calls."""
         name = self.places[id(self.nodes[id(operation)][0].outputs[0])][0]
-        is_op_operation = isinstance(operation, OpOperation)
-        entry = op_entry(operation, name) if is_op_operation else serialize_keras_object(operation)
         calls = [node for node in self.nodes[id(operation)] if not node.is_input]
+        if isinstance(operation, OpOperation):
+            entry = op_entry(operation, name, calls[0].arguments.args)
+        else:
+            entry = serialize_keras_object(operation)
         entry.update(name=name, inbound_nodes=[self._call(node) for node in calls])
         return entry
 

@@ -15,6 +15,7 @@ from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.operation import OpOperation
 from graphc.keras.engine.settings import to_snake_case
 from graphc.keras.engine.structure import flatten
+from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
 
 # Ops whose tensors and attributes are those of the class of the same name in CamelCase.
@@ -39,7 +40,7 @@ MODULES = {
     "math": "math.erf math.erfinv math.rsqrt reduce.logsumexp shape.top_k",
     "nn": """
         nn.celu nn.elu nn.gelu nn.glu nn.hard_sigmoid nn.hard_silu nn.hard_tanh nn.leaky_relu
-        nn.log_sigmoid nn.log_softmax nn.one_hot nn.relu nn.relu6 nn.selu nn.sigmoid nn.silu
+        nn.log_sigmoid nn.log_softmax shape.one_hot nn.relu nn.relu6 nn.selu nn.sigmoid nn.silu
         nn.softmax nn.softplus nn.softsign
     """,
     "core": "core.cast",
@@ -48,6 +49,7 @@ MODULES = {
 PLACES = {op: f"keras.src.ops.{name}" for name, text in MODULES.items() for op in text.split()}
 PACKED = ("shape.concatenate", "shape.stack")  # their tensors are one list argument
 CLASSES = {"shape.getitem": "GetItem"}
+BOUNDS = {"math.clip": ("x_min", "x_max")}  # tensors of ours after the first, attributes of Keras's
 ATTRIBUTES = {"shape.split": {"sections": "indices_or_sections"}}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "GetItem": lambda x, key: x[tuple(key) if isinstance(key, list) else key]
@@ -55,10 +57,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 OWN = "OpOperation"
 
 
-def op_entry(operation: OpOperation, name: str) -> dict[str, Any]:
-    """Return the configuration of an op: Keras's class for it, else our own form."""
+def op_entry(operation: OpOperation, name: str, tensors: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the configuration of an op called on `tensors`: Keras's class for it, else our form."""
     op, attrs = operation.op, operation.attrs
-    if op not in PLACES:
+    if not _has_class(op, tensors):
         config = {"name": name, "op": op, "attrs": serialize_keras_object(dict(attrs))}
         return {
             "module": "graphc.keras", "class_name": OWN, "config": config, "registered_name": OWN,
@@ -66,6 +68,7 @@ def op_entry(operation: OpOperation, name: str) -> dict[str, Any]:
     renamed = ATTRIBUTES.get(op, {})
     arguments = {renamed.get(key, key): value for key, value in attrs.items()}
     arguments = {} if op == "shape.getitem" else arguments
+    arguments |= dict(zip(BOUNDS.get(op, ()), tensors[1:], strict=False))
     class_name = CLASSES.get(op) or "".join(
         part[:1].upper() + part[1:] for part in op.rpartition(".")[2].split("_")
     )
@@ -76,8 +79,17 @@ def op_entry(operation: OpOperation, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _has_class(op: str, tensors: tuple[Any, ...]) -> bool:
+    symbolic = any(isinstance(tensor, KerasTensor) for tensor in tensors[1:])
+    return op in PLACES and not (op in BOUNDS and symbolic)
+
+
 def op_arguments(operation: OpOperation, tensors: tuple[Any, ...]) -> list[Any]:
-    """Return the arguments of the call of an op as Keras's class takes them."""
+    """Return the arguments of the call of an op as its class takes them."""
+    if not _has_class(operation.op, tensors):
+        return list(tensors)
+    if operation.op in BOUNDS:
+        return [tensors[0]]
     if operation.op in PACKED:
         return [list(tensors)]
     if operation.op == "shape.getitem":

@@ -34,6 +34,7 @@ def report_of(bound: Bound) -> Report:
         ("last batch", padding),
         ("kernel tiers", ", ".join(tier for tier in TIERS if tier in program.target.tiers)),
         ("runtime scalars", f"{len(traced.scalars)} (changing one never recompiles)"),
+        ("recompiles", "; ".join(bound.model._programs.recompiles) or "none"),
         ("program cache", f"{info.size} held, {info.hits} hits, {info.misses} misses"),
     )
     title = f"graphc: {bound.model.name}, {step.mode} step"

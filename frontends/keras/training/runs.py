@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from graphc import config
 from graphc.keras.callbacks.batch_hooks import overrides_batch_hooks
 from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.engine.tracking import Version
@@ -18,6 +19,7 @@ from graphc.keras.training.tracer import Mode, TracedStep, build_by_trace, trace
 from graphc.lower import default_target
 from graphc.passes import PASSES
 from graphc.pipeline import selected_passes
+from graphc.programs import cache_info
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import Hooks, Interrupt, Pace, Run, run_epoch
 from graphc.runtime.step import Program, Shared, TrainState, program_for
@@ -67,17 +69,32 @@ class Bound:
         return lambda: tuple(buffers), lambda carry: buffers.__setitem__(slice(None), carry)
 
 
+class StepKey(NamedTuple):
+    """What a traced step depends on; the field names are what a recompile is reported by."""
+
+    mode: Mode
+    data: Any  # structure of the arguments, shape of a row and dtype of every array
+    batch_size: int
+    padding: bool
+    shuffle: bool
+    target: Any
+    passes: Any
+    model: int  # the version of the layers' structure
+    optimizer: Any
+
+
 class StepCache:
     """The traced steps of one model: made anew when its structure changed."""
 
     def __init__(self) -> None:
-        self._bound: OrderedDict[Any, Bound] = OrderedDict()
+        self._bound: OrderedDict[StepKey, Bound] = OrderedDict()
+        self.recompiles: list[str] = []
 
     def clear(self) -> None:
         """Forget them (the compiled programs stay in the program cache)."""
         self._bound.clear()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Bound]:
         return iter(self._bound.values())
 
     def get(
@@ -86,14 +103,33 @@ class StepCache:
         """Return the bound program for these shapes."""
         build_by_trace(model, rows, batch)
         passes = selected_passes(PASSES, "train" if mode == "train" else "infer")
-        key = (mode, rows.signature(), batch, masked, shuffled, default_target(), passes)
-        key = (*key, Version.number, _structure(model) if mode == "train" else None)
+        optimizer = _structure(model) if mode == "train" else None
+        key = StepKey(
+            mode, rows.signature(), batch, masked, shuffled, default_target(), passes,
+            Version.number, optimizer,
+        )  # fmt: skip
         if key not in self._bound:
-            self._bound[key] = _bind(model, mode, rows, batch, masked, shuffled)
+            made = cache_info().misses
+            bound = _bind(model, mode, rows, batch, masked, shuffled)
+            if cache_info().misses > made:
+                self._note(key)
+            self._bound[key] = bound
             while len(self._bound) > TRACES_KEPT:
                 self._bound.popitem(last=False)
         self._bound.move_to_end(key)
         return self._bound[key]
+
+    def _note(self, key: StepKey) -> None:
+        """Note what made another program necessary: which fields differ from the last one's."""
+        before = next((k for k in reversed(self._bound) if k.mode == key.mode), None)
+        if before is None:
+            return
+        changed = [
+            name for name, old, new in zip(key._fields, before, key, strict=True) if old != new
+        ]
+        self.recompiles.append(f"{key.mode}: {', '.join(changed)} changed")
+        if config.DEBUG.value:
+            print(f"graphc: recompiled {self.recompiles[-1]}")
 
 
 def _structure(model: Any) -> Any:

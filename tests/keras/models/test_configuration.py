@@ -106,6 +106,32 @@ def more_ops(k):
     return k.Model(x, k.ops.squeeze(k.ops.maximum(stacked, 0.2), axis=2))
 
 
+UNARY = """
+    abs arccos arctan ceil cos cosh exp expm1 floor isfinite isnan log log10 log1p logical_not
+    negative reciprocal round sign sin sqrt square tan tanh erf rsqrt celu elu gelu hard_sigmoid
+    hard_silu leaky_relu log_sigmoid relu relu6 selu sigmoid silu softplus softsign
+""".split()
+ALONG = """
+    all any argmax argmin argsort count_nonzero cumprod cumsum expand_dims flip log_softmax
+    logsumexp max mean median min norm prod softmax sort std sum var
+""".split()
+BINARY = """
+    add arctan2 divide equal floor_divide greater hypot less logaddexp logical_and maximum minimum
+    mod multiply not_equal power subtract
+""".split()
+
+
+def all_ops(k):
+    x, y = k.Input((4,), name="x"), k.Input((4,), name="y")
+    outputs = [getattr(k.ops, name)(x) for name in UNARY]
+    outputs += [getattr(k.ops, name)(x, axis=1) for name in ALONG]
+    outputs += [getattr(k.ops, name)(x, y) for name in BINARY]
+    outputs += [k.ops.cast(x, "int32"), k.ops.one_hot(k.ops.cast(x, "int32"), 3)]
+    outputs += [k.ops.where(x > 0.5, x, 0.0), k.ops.einsum("ij,kj->ik", x, y), k.ops.tile(x, 2)]
+    outputs += [k.ops.repeat(x, 2, axis=1), k.ops.take(x, [0, 2], axis=1), k.ops.top_k(x, 2)[0]]
+    return k.Model([x, y], outputs)
+
+
 def float16_layers(k):
     x = k.Input((4,), name="x")
     y = k.layers.Dense(3, dtype="mixed_bfloat16", name="half")(x)
@@ -201,6 +227,20 @@ def test_clone_has_new_weights(build):
     made = keras.models.clone_model(model, recursive=True)
     assert_same(made, model)
     assert not {id(v) for v in made.variables} & {id(v) for v in model.variables}
+
+
+@pytest.mark.oracle
+def test_every_op_is_written_as_keras_writes_it(keras_oracle):
+    ours, theirs = all_ops(keras), all_ops(keras_oracle)
+    read = keras_oracle.models.model_from_json(ours.to_json())
+    here = keras.models.model_from_json(theirs.to_json())
+    assert [o.shape for o in read.outputs] == [o.shape for o in theirs.outputs]
+    assert [o.shape for o in here.outputs] == [o.shape for o in ours.outputs]
+    kinds = [
+        {(e["module"], e["class_name"]) for e in json.loads(m.to_json())["config"]["layers"]}
+        for m in (ours, theirs)
+    ]
+    assert kinds[0] == kinds[1]
 
 
 @pytest.mark.oracle
