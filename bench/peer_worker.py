@@ -37,7 +37,7 @@ class Peer:
         self.model: Any = None
         self.batch = 0
         self.data: Arrays = {}
-        self.build: Callable[[Any], Any] = lambda keras: None
+        self.build: Callable[[Any], Any] | None = None
 
     def load(self, workload: str, file: str) -> None:
         """Import the peer, and prepare a workload's data and model builder."""
@@ -50,6 +50,7 @@ class Peer:
 
     def first(self) -> float:
         """Seconds from nothing to the end of the first epoch: build, compile, fit."""
+        assert self.build is not None
         begin = time.perf_counter()
         self.model = self.build(self.keras)
         self._fit(validated=False)

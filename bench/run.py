@@ -9,7 +9,7 @@ Wants an idle machine. README.md in this folder says what is measured, and how.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -84,7 +84,7 @@ def record(given: argparse.Namespace, results: dict[str, Result | PeerError]) ->
     good = {name: found for name, found in results.items() if isinstance(found, Result)}
     facts = next((found.facts for found in good.values() if found.facts), {})
     return {
-        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "quick": given.quick,
         "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": load()},
         "python": platform.python_version(),
@@ -115,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = given.json or FOLDER / "results" / f"run-{found['when'].replace(':', '')}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1))
+    if given.quick:
+        print("\nA quick run shows that everything works, and says nothing about speed.")
     print(f"\n{summary(rows)}\nraw samples in {path}")
     return 1 if found["failures"] else 0
 

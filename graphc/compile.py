@@ -44,7 +44,10 @@ def compile(
     if isinstance(spec, str):
         spec = json.loads(spec)
     if isinstance(spec, dict):
-        spec = _from_configuration(spec)
+        model = _from_configuration(spec)
+        executable = compile(model, inputs, mode, target)
+        executable.model = model  # whoever gave a configuration has no other hold of the weights
+        return executable
     trace = getattr(spec, "__graphc_executable__", None)
     if trace is None:
         raise TypeError(

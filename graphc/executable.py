@@ -12,7 +12,7 @@ from graphc.ir import Graph, fingerprint
 from graphc.lower import Plan, default_target, lower, plan
 from graphc.passes.base import Mode
 from graphc.pipeline import PassRecord, Pipeline
-from graphc.programs import PROGRAMS
+from graphc.programs import PROGRAMS, own_names
 from graphc.spec import Target
 
 STAGES = ("traced", "graph", "plan", "jaxpr", "hlo")
@@ -67,6 +67,7 @@ class Executable:
         unpack: Callable[..., Any] | None = None,
     ) -> None:
         self.mode: Mode = mode
+        self.model: Any = None  # the frontend's model, where it was made from a configuration
         self.target = target or default_target()
         self.record = PassRecord()
         self.traced = graph
@@ -105,7 +106,10 @@ class Executable:
             # Of this graph, not of the equal one that made the program: the scopes are its own.
             return format_plan(self.graph, plan(self.graph, self.target))
         traced = jax.jit(lower(self.graph, plan(self.graph, self.target))).trace(*self._abstract())
-        return str(traced.jaxpr) if stage == "jaxpr" else traced.lower().compile().as_text()
+        if stage == "jaxpr":
+            return str(traced.jaxpr)
+        with own_names():
+            return traced.lower().compile().as_text()
 
     def _abstract(self) -> tuple[Any, ...]:
         roles = (self.graph.params, self.graph.state, self.graph.inputs)

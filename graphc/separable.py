@@ -63,8 +63,12 @@ def _kinds_of(node: Node, kinds: dict[Value | None, str], rows: set[int]) -> tup
 
 def _shaped(node: Node, rows: set[int]) -> str:
     """Return the kind of what is made of free values in a shape that may be the batch's."""
-    spec = node.specs[0]
-    if not spec.ndim or spec.shape[0] not in rows:
+    shape = node.specs[0].shape
+    # Zeros are zeros however many, and reshaping brings no length in that was not there.
+    harmless = node.op == "shape.reshape" or (node.op == "shape.full" and not node.attrs["value"])
+    if not harmless and any(size in rows for size in shape[1:]):
+        return MIXED
+    if not shape or shape[0] not in rows:
         return FREE
     first = node.attrs.get("start", 0) if node.attrs.get("stop") is not None else 0
     counts_up = first == 0 and node.attrs.get("step") in (None, 1)

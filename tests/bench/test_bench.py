@@ -118,7 +118,9 @@ def test_processes_start_without_switches_of_ours(bench, tmp_path, monkeypatch) 
 
 def test_a_worker_tells_of_its_errors_and_lives_on(bench, tmp_path) -> None:
     with bench.peers.started("graphc", tmp_path) as worker:
-        with pytest.raises(bench.peers.PeerError, match="graphc failed in `epoch`:(.|\n)*KeyError"):
+        with pytest.raises(
+            bench.peers.PeerError, match=r"graphc failed in `epoch`:(.|\n)*KeyError"
+        ):
             worker.ask("epoch", validated=False, fits=1)
         assert worker.ask("peak_memory") > 2**20
     with pytest.raises((bench.peers.PeerError, ValueError)):

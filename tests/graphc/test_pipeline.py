@@ -105,7 +105,7 @@ class _Breaking(Pass):
 
 def test_verifying_names_the_pass_that_broke_the_graph() -> None:
     breaking = Pipeline((FIRST, _Breaking("break_things", (), "exact"), THIRD))
-    with config.VERIFY(True), pytest.raises(VerifyError, match=r"'break_things'.*float32\[9\]|9"):
+    with config.VERIFY(True), pytest.raises(VerifyError, match=r"'break_things' broke.*\(9,\)"):
         breaking(chain("math.exp"), "train")
     with config.VERIFY(False):
         breaking(chain("math.exp"), "train")

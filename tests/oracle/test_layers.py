@@ -91,7 +91,7 @@ MERGES: dict[str, Make] = {
 ACTIVATIONS = (
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "softplus", "softsign", "sigmoid", "tanh",
     "softmax", "log_softmax", "exponential", "hard_sigmoid", "silu", "swish", "mish", "linear",
-    "celu", "log_sigmoid", "hard_silu", "hard_tanh", "tanh_shrink", "glu", "squareplus",
+    "celu", "log_sigmoid", "hard_silu", "hard_tanh", "tanh_shrink", "squareplus",
 )  # fmt: skip
 
 

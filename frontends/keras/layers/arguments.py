@@ -75,9 +75,13 @@ def spatial_axes(rank: int, data_format: str) -> tuple[int, ...]:
 
 
 def check_windows_fit(
-    shape: Sequence[int | None], axes: Sequence[int], extents: Sequence[int], padding: str
+    name: str,
+    shape: Sequence[int | None],
+    axes: Sequence[int],
+    extents: Sequence[int],
+    padding: str,
 ) -> None:
-    """Check that at least one window fits along every spatial axis.
+    """Check that at least one window of the layer `name` fits along every spatial axis.
 
     Raises:
         ValueError: with "valid" padding, a window is longer than its axis.
@@ -88,7 +92,7 @@ def check_windows_fit(
         size = shape[axis]
         if size is not None and size < extent:
             raise ValueError(
-                "Computed output size would be zero or negative: a window spans "
-                f"{tuple(extents)} elements, more than axis {axis} has. "
+                f"The output of layer '{name}' would be empty: a window spans {tuple(extents)} "
+                f"elements, more than axis {axis} has. "
                 f"Received: input shape={tuple(shape)}, padding={padding!r}"
             )

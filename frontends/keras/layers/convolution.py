@@ -87,7 +87,7 @@ class Convolution(BuiltinLayer):
         sizes = zip(self.kernel_size, self.dilation_rate, strict=True)
         extents = [rate * (size - 1) + 1 for size, rate in sizes]
         spatial = spatial_axes(self.rank, self.data_format)
-        check_windows_fit(input_shape, spatial, extents, self.padding)
+        check_windows_fit(self.name, input_shape, spatial, extents, self.padding)
         self.kernel = self.add_weight(
             name="kernel",
             shape=(*self.kernel_size, channels // self.groups, self.filters),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
-import marshal
-import types
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -14,6 +11,7 @@ from graphc.keras.engine.structure import map_structure
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.layers.builtin import BuiltinLayer
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
+from graphc.keras.saving.bytecode import dump_lambda
 
 FUNCTIONS = ("function", "output_shape", "mask")
 
@@ -101,7 +99,7 @@ class Lambda(BuiltinLayer):
         config = dict(config)
         for name in FUNCTIONS:
             if name in config:
-                config[name] = _load(config[name], custom_objects, safe_mode)
+                config[name] = deserialize_keras_object(config[name], custom_objects, safe_mode)
         if isinstance(config.get("output_shape"), list):
             config["output_shape"] = tuple(config["output_shape"])
         arguments = config.get("arguments")
@@ -116,27 +114,7 @@ def _first(inputs: Any) -> Any:
 
 
 def _dump(value: Any) -> Any:
-    if not isinstance(value, types.LambdaType) or value.__name__ != "<lambda>":
-        return serialize_keras_object(value)
-    cells = value.__closure__ or ()
-    closure = [cell.cell_contents for cell in cells] or None
-    code = base64.encodebytes(marshal.dumps(value.__code__)).decode("ascii")
-    config = {"code": code, "defaults": value.__defaults__, "closure": closure}
-    return {"class_name": "__lambda__", "config": config}
-
-
-def _load(value: Any, custom_objects: dict[str, Any] | None, safe_mode: bool) -> Any:
-    if not isinstance(value, dict) or value.get("class_name") != "__lambda__":
-        return deserialize_keras_object(value, custom_objects=custom_objects)
-    if safe_mode:
-        raise ValueError(
-            "This `Lambda` layer holds a Python lambda stored as bytecode, and loading it would "
-            "run code from the file. If you trust it, pass `safe_mode=False`; otherwise build the "
-            "model from code, with a named function. Received: a function of kind '__lambda__'"
-        )
-    stored = value["config"]
-    code = marshal.loads(base64.decodebytes(stored["code"].encode("ascii")))
-    defaults = stored.get("defaults")
-    closure = tuple(types.CellType(item) for item in stored.get("closure") or ())
-    defaults = None if defaults is None else tuple(defaults)
-    return types.FunctionType(code, globals(), "<lambda>", defaults, closure or None)
+    entry = serialize_keras_object(value)
+    if isinstance(entry, dict) and entry.get("class_name") == "__lambda__":
+        return {**entry, "config": dump_lambda(value)}  # Keras's form for this layer alone
+    return entry

@@ -55,7 +55,7 @@ class Pooling(BuiltinLayer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Check that a window fits in the inputs."""
         spatial = spatial_axes(self.rank, self.data_format)
-        check_windows_fit(input_shape, spatial, self.pool_size, self.padding)
+        check_windows_fit(self.name, input_shape, spatial, self.pool_size, self.padding)
 
     def call(self, inputs: Any) -> Any:
         """Return the reduced windows."""

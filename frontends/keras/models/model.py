@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from graphc.errors import located
+from graphc.keras.engine.call import is_tensor_like
 from graphc.keras.engine.dispatch import apply, infer_call
 from graphc.keras.engine.input_spec import InputSpec
 from graphc.keras.engine.layer import Layer, map_shapes
@@ -219,8 +220,35 @@ class Model(Trainer, Layer):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build from `get_build_config()`."""
-        if config and not self.built:
+        if not config or self.built:
+            return
+        shapes = config.get("shapes_dict")
+        if shapes is None or type(self).build is not Model.build:
             super().build_from_config(config)
+            return
+        self._build_shapes_dict = shapes
+        tensors = {
+            name.removesuffix("_shape"): map_shapes(KerasTensor, shape)
+            for name, shape in shapes.items()
+        }
+        infer_call(self._run, (), tensors)
+        self.built = True
+
+    def _maybe_build(self, named: dict[str, Any]) -> None:
+        tensors = {
+            name: value
+            for name, value in named.items()
+            if name != "mask" and any(is_tensor_like(leaf) for leaf in flatten(value))
+        }
+        default = type(self).build is Model.build and self._record is None
+        if self.built or not default or len(tensors) < 2:
+            super()._maybe_build(named)
+            return
+        self._build_shapes_dict = {
+            f"{name}_shape": map_structure(lambda tensor: tuple(tensor.shape), value)
+            for name, value in tensors.items()
+        }
+        self.built = True  # the call that follows has all its tensors and creates the variables
 
     def summary(
         self,

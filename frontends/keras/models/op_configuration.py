@@ -48,11 +48,12 @@ MODULES = {
 }
 PLACES = {op: f"keras.src.ops.{name}" for name, text in MODULES.items() for op in text.split()}
 PACKED = ("shape.concatenate", "shape.stack")  # their tensors are one list argument
-CLASSES = {"shape.getitem": "GetItem"}
+CLASSES = {"shape.getitem": "GetItem", "math.abs": "Absolute"}
 BOUNDS = {"math.clip": ("x_min", "x_max")}  # tensors of ours after the first, attributes of Keras's
 ATTRIBUTES = {"shape.split": {"sections": "indices_or_sections"}}
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "GetItem": lambda x, key: x[tuple(key) if isinstance(key, list) else key]
+FUNCTIONS: dict[str, Callable[..., Any]] = {  # those that are not called (tensors, attributes)
+    "Einsum": lambda *xs, subscripts: ops.einsum(subscripts, *xs),
+    "GetItem": lambda x, key: x[tuple(key) if isinstance(key, list) else key],
 }
 OWN = "OpOperation"
 

@@ -5,7 +5,7 @@ Custom classes and functions travel as themselves, so that neither needs to be r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copyreg
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,17 @@ from graphc.keras.saving.contexts import carrying
 from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 
-def reduced(layer: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """Return the pair that `copy` and `pickle` make an equal layer or model from.
+def reduced(layer: Any) -> tuple[Any, ...]:
+    """Return the function and the arguments that `copy` and `pickle` make an equal layer or model from.
 
     Raises:
         NotImplementedError: a class inside has no configuration.
     """
     with carrying() as carried:
         entry = serialize_keras_object(layer)
+    if layer.weights and "build_config" not in entry and not hasattr(layer, "compile"):
+        # built by hand: only the attributes themselves know how
+        return copyreg.__newobj__, (type(layer),), dict(vars(layer))
     optimizer = getattr(layer, "optimizer", None)
     slots = optimizer.variables if getattr(optimizer, "built", False) else []
     return restored, (entry, carried, _values(layer.variables), _values(slots))

@@ -88,8 +88,10 @@ class Forward:
         plain = all(isinstance(leaf, (bool, int, float, str, type(None))) for leaf in rest)
         if not tensors or len(concrete) != len(tensors) or not plain or not _numeric(tensors):
             return call(*args, **kwargs)
+        if not model.built and (len(args) > 1 or kwargs):
+            return call(*args, **kwargs)  # eagerly: it is more than the one input that `fit` has
         if not model.built:
-            rows = Rows((args, kwargs) if kwargs else args[0])
+            rows = Rows(args[0])
             build_by_trace(model, rows, rows.count)
         training = _training_of(model, args, kwargs)
         bound = self._get(model, call, args, kwargs, "train" if training else "infer", None)

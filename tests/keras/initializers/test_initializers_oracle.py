@@ -59,8 +59,9 @@ FAMILIES = {
 OBJECTS = [(family, *case) for family, cases in FAMILIES.items() for case in cases]
 
 
-@pytest.mark.parametrize("dtype", [None, "float16"])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [*((shape, None) for shape in SHAPES), ((5, 4), "float16")]
+)
 @pytest.mark.parametrize(("name", "arguments"), INITIALIZERS)
 def test_initial_values_are_bit_equal(keras, name, arguments, shape, dtype):
     if (name == "Identity" and len(shape) != 2) or (name == "Orthogonal" and len(shape) < 2):
