@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
@@ -36,8 +37,9 @@ def max_pool(
     return lax.reduce_window(array, _lowest(array.dtype), lax.max, window, steps, padding.upper())
 
 
-def _lowest(dtype: jnp.dtype) -> float | int:
-    return -math.inf if jnp.issubdtype(dtype, jnp.floating) else int(jnp.iinfo(dtype).min)
+def _lowest(dtype: jnp.dtype) -> np.ndarray:
+    floating = jnp.issubdtype(dtype, jnp.floating)
+    return np.asarray(-np.inf if floating else jnp.iinfo(dtype).min, dtype)
 
 
 @op("nn.average_pool")

@@ -15,7 +15,7 @@ from graphc.keras.engine.variable import Variable
 from graphc.kernels.registry import OPS
 from graphc.spec import LITERAL_DTYPES, TensorSpec, spec_of
 
-FILLS = (83, 89)  # primes stand in for unknown dimensions: what differs between them is unknown
+FILLS = (1009, 1013)  # primes stand in for unknown dimensions: what differs between them is unknown
 
 
 def apply(op: str, *tensors: Any, **attrs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from typing import Any
@@ -56,6 +57,11 @@ class Layer(LayerWeights, Operation):
         object.__setattr__(layer, "_source", user_source())
         object.__setattr__(layer, "_constructed_with", (args, kwargs))
         return layer
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _marking_built(cls.build)
 
     def __init__(
         self,
@@ -337,6 +343,18 @@ class Layer(LayerWeights, Operation):
 
     def _located(self, message: str) -> str:
         return located(message, self.name, self._source)
+
+
+def _marking_built(build: Any) -> Any:
+    """Return a `build` that also notes the layer as built, so that a second one is not made."""
+
+    @functools.wraps(build)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = build(self, *args, **kwargs)
+        self.built = True
+        return result
+
+    return wrapper
 
 
 def tracking_sublayers(layer: Any) -> list[Any]:

@@ -200,4 +200,5 @@ class Symbol(TensorOperators):
             f"a symbol. Expected keras.ops or layers. Received: {self!r}"
         )
 
-    __array__ = __jax_array__ = __bool__ = __float__ = __int__ = __index__ = _refuse
+    # No `__jax_array__`: without it `jax_array + symbol` comes to our reflected operators.
+    __array__ = __bool__ = __float__ = __int__ = __index__ = _refuse

@@ -97,8 +97,13 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Create the variables for inputs of this shape, batch included."""
-        if self._record is not None or input_shape is None:
+        if self._record is not None:
             return
+        if input_shape is None:
+            raise ValueError(
+                f"Sequential model {self.name} does not know its input yet. Expected "
+                "`build(input_shape)` with the batch first. Received: input_shape=None"
+            )
         if not self._chain:
             raise ValueError(
                 f"Sequential model {self.name} cannot be built because it has no layers. Call "

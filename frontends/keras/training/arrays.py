@@ -79,9 +79,9 @@ def as_rows(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any 
 def _arrays(structure: Any, role: str) -> Any:
     if structure is None:
         return None
-    if isinstance(structure, list) and structure and not _is_array(structure[0]):
-        if isinstance(structure[0], (int, float, str, list, tuple, bool)):
-            structure = _from_lists(structure)
+    first = structure[0] if isinstance(structure, list) and structure else None
+    if isinstance(first, (int, float, str, list, tuple)):
+        structure = _from_lists(structure)
     return map_structure(lambda leaf: _array(leaf, role), structure)
 
 
