@@ -26,10 +26,10 @@ class Shelf:
         self.lent.add(place)
         return self.arrays[place]
 
-    def write(self, place: int, array: Any) -> None:
-        """Replace one array; the caller may keep its own reference."""
+    def write(self, place: int, array: Any, *, lent: bool = True) -> None:
+        """Replace one array; `lent` says that the caller keeps a reference to it."""
         self.arrays[place] = array
-        self.lent.add(place)
+        self.lent.add(place) if lent else self.lent.discard(place)
 
     def take(self) -> tuple[Any, ...]:
         """Return all arrays for a call that donates them; `put` must follow."""

@@ -97,10 +97,12 @@ def layer_norm(
     axes = normalized_axes(axis, array.ndim)
     mean, variance = moments(wide, axes=axes, keepdims=True)
     scale = lax.rsqrt(variance + epsilon)
-    if gamma is not None:
-        scale = scale * along_axes(gamma, wide, axes)
+    factor = None if gamma is None else along_axes(gamma, wide, axes)
     if rms_scaling:
-        return (wide * scale).astype(array.dtype)
+        scaled = wide * scale
+        return (scaled if factor is None else scaled * factor).astype(array.dtype)
+    if factor is not None:
+        scale = scale * factor
     shift = -mean * scale
     if beta is not None:
         shift = shift + along_axes(beta, wide, axes)

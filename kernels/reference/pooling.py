@@ -80,6 +80,8 @@ def _adaptive(
             array = _pool_axis(array, axis, size, reduce)
         return array
 
+    reference.__name__ = reference.__qualname__ = f"adaptive_{reduce.__name__}"
+    reference.__doc__ = "Windows spread evenly over each spatial axis, `output_size` of them."
     return reference
 
 

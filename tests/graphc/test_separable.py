@@ -69,9 +69,10 @@ def _shared_results(build: Build) -> tuple[Any, Any]:
         padded = [np.concatenate([a, np.repeat(a[:1], batch - REAL, 0)]) for a in (x, y)]
         valid = (np.arange(batch) < REAL).astype("float32")
         given = ((w,), (np.float32(0),), (*padded, valid))
-        outputs, updates = run(graph, given)
-        found.append(([o[:REAL] if o.shape[:1] == (batch,) else o for o in outputs], updates))
-    return found[0], found[1]
+        found.append(run(graph, given))
+    (outputs, updates), (wanted, wanted_updates) = found
+    cut = [a if a.shape == b.shape else a[:REAL] for a, b in zip(outputs, wanted, strict=True)]
+    return (cut, updates), (wanted, wanted_updates)
 
 
 def _loss(s: StepGraph) -> tuple[list[Value], list[Value]]:
@@ -183,8 +184,8 @@ def test_an_update_must_not_depend_on_the_rows() -> None:
     ],
 )
 def test_what_is_made_from_the_batch_length_mixes(op: str, attrs: dict[str, Any]) -> None:
-    node = _mixing(lambda s: ([s.emit("reduce.sum", s.emit(op, **attrs), axis=1 - (op == "shape.arange"))], [s.count]))
-    assert node is not None
+    node = _mixing(lambda s: ([s.emit("reduce.sum", s.emit(op, **attrs), axis=-1)], [s.count]))
+    assert node is not None and node.op == op
 
 
 def test_zeros_of_any_length_do_not_mix() -> None:
@@ -245,12 +246,12 @@ def _program(instructions: list[tuple[str, int, int]]) -> Build:
             except GraphError:
                 pool.append(s.x)
         results = pool[-3:]
-        return results, [v for v in results if not v.spec.ndim or v.spec.shape[0] != s.batch]
+        return results, [v for v in results if v.spec.shape in ((), (FEATURES,))]
 
     return build
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(INSTRUCTION, min_size=3, max_size=9))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_random_steps_that_are_called_separable_are(

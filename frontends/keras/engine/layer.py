@@ -33,6 +33,7 @@ from graphc.keras.engine.settings import auto_name, is_float_dtype
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.variable import autocast
+from graphc.keras.engine.version import structural_change
 from graphc.keras.engine.weights import LayerWeights
 
 INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "input_dim", "batch_shape", "batch_size")
@@ -97,9 +98,8 @@ class Layer(LayerWeights, Operation):
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        known = self.__dict__
-        if known.get("built") and tracking.is_structural(name, known.get(name), value):
-            tracking.structural_change()
+        if tracking.is_structural(self, name, value):
+            structural_change()
         super().__setattr__(name, value)
 
     # What subclasses write

@@ -56,7 +56,8 @@ def open_or_opaque(
     try:
         return function(*args, **kwargs)
     except (TypeError, ValueError) as error:
-        symbolic = any(isinstance(leaf, Symbol) for leaf in flatten((args, kwargs)))
+        leaves = flatten((args, kwargs))
+        symbolic = bool(variables) or any(isinstance(leaf, Symbol) for leaf in leaves)
         if not symbolic or not _refused_symbol(error):
             raise
     trace.values.clear()

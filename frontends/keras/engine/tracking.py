@@ -14,7 +14,7 @@ from graphc.keras.random.seed_generator import SeedGenerator
 
 UNTRACKED = frozenset(
     {
-        "_inbound_nodes", "_outbound_nodes", "input_spec", "_losses", "_constructed_with",
+        "_inbound_nodes", "_outbound_nodes", "input_spec", "_losses", "_constructed_with", "_listed",
         "optimizer",
         "_parents", "_compile_loss", "_compile_metrics", "_loss_tracker", "_record",
         "_programs", "_build_shapes", "history", "_call_arguments", "dtype_policy",
@@ -23,33 +23,28 @@ UNTRACKED = frozenset(
 _PLAIN = (str, int, float, bool, bytes, type(None))
 
 
-class Version:
-    """Counts structural changes, so that a cached trace knows when to look again."""
-
-    number = 0
-
-
 # Set by runs and by `compile`: what they mean for a step is in its key, or nothing.
 RUN_ATTRIBUTES = frozenset(
     {
-        "built", "compiled", "history", "jit_compile", "optimizer", "run_eagerly",
+        "compiled", "history", "jit_compile", "optimizer", "run_eagerly",
         "steps_per_execution", "stop_training",
     }
 )  # fmt: skip
 
 
-def is_structural(name: str, old: Any, new: Any) -> bool:
-    """Return whether setting an attribute of a built layer may change what its call computes."""
-    if name.startswith("_") or name in RUN_ATTRIBUTES:
+def is_structural(owner: Any, name: str, new: Any) -> bool:
+    """Return whether setting an attribute may change what a layer owns or what its call computes."""
+    if isinstance(new, (Variable, SeedGenerator)) or hasattr(new, "_inbound_nodes"):
+        return True
+    known = vars(owner)
+    if name == "built":
+        return new and not known.get("built")
+    if not known.get("built") or name.startswith("_") or name in RUN_ATTRIBUTES:
         return False
+    old = known.get(name)
     return old is not new and not (
         isinstance(new, _PLAIN) and type(old) is type(new) and old == new
     )
-
-
-def structural_change() -> None:
-    """Say that some layer gained, lost or froze something."""
-    Version.number += 1
 
 
 def attributes(owner: Any) -> Iterator[Any]:

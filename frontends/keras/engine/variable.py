@@ -13,6 +13,7 @@ import numpy as np
 from graphc.keras.engine.scope import current_scope, entered
 from graphc.keras.engine.settings import auto_name, is_float_dtype, standardize_dtype
 from graphc.keras.engine.tensor import Symbol, TensorOperators
+from graphc.keras.engine.version import structural_change
 from graphc.runtime.device import put, put_copy
 from graphc.runtime.store import Shelf
 
@@ -64,7 +65,7 @@ class Variable(TensorOperators):
         self.name = name or auto_name("variable")
         self.path = self.name
         self.born_trainable = trainable  # freezing changes `trainable`, never this
-        self.trainable, self.autocast, self.aggregation = trainable, autocast, aggregation
+        self._trainable, self.autocast, self.aggregation = trainable, autocast, aggregation
         self.synchronization = synchronization
         self.overwrite_with_gradient = False
         self.regularizer: Any = None
@@ -73,6 +74,16 @@ class Variable(TensorOperators):
         self.shape: tuple[int, ...] = tuple(value.shape)
         self.dtype = standardize_dtype(value.dtype)
         self.home: tuple[Shelf, int] = (Shelf([value]), 0)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether `fit` updates it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        structural_change()
 
     @property
     def stored(self) -> Any:
@@ -101,13 +112,14 @@ class Variable(TensorOperators):
         Raises:
             ValueError: another shape than the variable's.
         """
+        fresh = not isinstance(value, (Symbol, Variable, jax.Array))  # conforming makes a copy
         value = self._conform(value)
         scope = current_scope()
         if scope is not None:
             scope.write(self, value)
             return value
         shelf, place = self.home
-        shelf.write(place, value)
+        shelf.write(place, value, lent=not fresh)
         return value
 
     def assign_add(self, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,22 @@ from graphc.keras.engine import tracking
 from graphc.keras.engine.lookups import LOOKUPS
 from graphc.keras.engine.scope import current_scope
 from graphc.keras.engine.variable import Variable
+from graphc.keras.engine.version import Version, structural_change
+
+
+def per_version(listing: Callable[[Any], list[Any]]) -> property:
+    """Return a property that lists anew only after a structural change of some layer."""
+
+    def listed(self: Any) -> list[Any]:
+        kept = self.__dict__.get("_listed")
+        if kept is None or kept[0] != Version.number:
+            kept = (Version.number, {})
+            object.__setattr__(self, "_listed", kept)
+        if listing not in kept[1]:
+            kept[1][listing] = listing(self)
+        return list(kept[1][listing])
+
+    return property(listed, doc=listing.__doc__)
 
 
 class LayerWeights:
@@ -50,7 +67,7 @@ class LayerWeights:
         if trainable:
             variable.trainable = self._trainable
         self.__dict__.setdefault("_added", []).append(variable)
-        tracking.structural_change()
+        structural_change()
         return variable
 
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
@@ -63,6 +80,15 @@ class LayerWeights:
         return tracking.unique(i for i in tracking.attributes(self) if isinstance(i, LayerWeights))
 
     @property
+    def _all_built(self) -> bool:
+        """Whether this layer and all inside it have their variables."""
+        return self.built and not self._unbuilt
+
+    @per_version
+    def _unbuilt(self) -> list[Any]:
+        return [layer for layer in self._flatten_layers() if not layer.built]
+
+    @per_version
     def variables(self) -> list[Variable]:
         """All variables, seed states included: own ones first, then sub-layers'."""
         found = tracking.own_variables(self) + tracking.seed_states(self)
@@ -70,7 +96,7 @@ class LayerWeights:
             found += layer.variables
         return tracking.unique(found)
 
-    @property
+    @per_version
     def weights(self) -> list[Variable]:
         """The variables that are saved: without seed states."""
         found = tracking.own_variables(self)
@@ -78,23 +104,23 @@ class LayerWeights:
             found += layer.weights
         return tracking.unique(found)
 
-    @property
+    @per_version
     def trainable_variables(self) -> list[Variable]:
         """The variables that `fit` updates; none when the layer is frozen."""
         return [v for v in self.variables if v.trainable] if self.trainable else []
 
-    @property
+    @per_version
     def non_trainable_variables(self) -> list[Variable]:
         """All other variables."""
         trainable = {id(v) for v in self.trainable_variables}
         return [v for v in self.variables if id(v) not in trainable]
 
-    @property
+    @per_version
     def trainable_weights(self) -> list[Variable]:
         """The weights that `fit` updates."""
         return [v for v in self.weights if v.trainable] if self.trainable else []
 
-    @property
+    @per_version
     def non_trainable_weights(self) -> list[Variable]:
         """All other weights."""
         trainable = {id(v) for v in self.trainable_weights}
@@ -113,7 +139,7 @@ class LayerWeights:
                 variable.trainable = self._trainable
         for layer in self._sublayers():
             layer.trainable = value
-        tracking.structural_change()
+        structural_change()
 
     @property
     def losses(self) -> list[Any]:

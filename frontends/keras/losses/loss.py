@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from graphc.keras import ops
+from graphc.keras.engine.opaque import open_or_opaque
 from graphc.keras.engine.settings import auto_name, standardize_dtype
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.losses.reduction import (
@@ -64,7 +65,7 @@ class Loss:
         """
         in_mask = getattr(y_pred, "_keras_mask", None)
         y_true, y_pred = self._as_tensors(y_true), self._as_tensors(y_pred)
-        losses = self.call(y_true, y_pred)
+        losses = open_or_opaque(self.call, (y_true, y_pred), {}, (), self.name)
         mask = combine_masks(in_mask, self._loss_mask(y_true, y_pred, losses), mask)
         losses = ops.convert_to_tensor(losses, dtype=self.dtype)
         return weighted_reduction(losses, sample_weight, mask, self.reduction)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from graphc.keras import ops
+from graphc.keras.engine.opaque import open_or_opaque
 from graphc.keras.losses import Loss
 from graphc.keras.losses.lookup import CLASSES, FUNCTIONS
 from graphc.keras.losses.reduction import (
@@ -134,7 +135,7 @@ class MeanMetricWrapper(Mean):
             mask, values = None, self._fn(y_true, y_pred, mask=valid, **self._fn_kwargs)
         else:
             mask = getattr(y_pred, "_keras_mask", None)
-            values = self._fn(y_true, y_pred, **self._fn_kwargs)
+            values = open_or_opaque(self._fn, (y_true, y_pred), self._fn_kwargs, (), self.name)
         weight = masked_weight(sample_weight, mask, self.dtype)
         if weight is not None and len(weight.shape) and not len(values.shape):
             raise ValueError(

@@ -91,7 +91,7 @@ def functional_config(model: Any) -> dict[str, Any]:
 
 
 class _Written:
-    """A record with a unique name for each operation and a place [name, call, output] for each tensor."""
+    """A record with a unique name for an operation, a place [name, call, output] for a tensor."""
 
     def __init__(self, record: Record) -> None:
         starts = {id(t): t for t in record.input_tensors if not _starts(t)}
@@ -295,9 +295,9 @@ def compile_config(model: Any) -> dict[str, Any]:
 
 
 def compile_from_config(model: Any, config: dict[str, Any], default: Any) -> None:
-    """Compile a model as `compile_config` says, and create the optimizer's variables if it is built.
+    """Compile a model as `compile_config` says, and build its optimizer if it is built.
 
-    `default` is the `compile` that the configuration is for; a class with another one is left alone.
+    `default` is the `compile` that the configuration is for; a class with its own is left alone.
     """
     if type(model).compile is not default:
         warnings.warn(

@@ -59,7 +59,7 @@ OWN = "OpOperation"
 
 
 def op_entry(operation: OpOperation, name: str, tensors: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the configuration of an op called on `tensors`: Keras's class for it, else our form."""
+    """Return the configuration of an op called on `tensors`: Keras's class for it, else ours."""
     op, attrs = operation.op, operation.attrs
     if not _has_class(op, tensors):
         config = {"name": name, "op": op, "attrs": serialize_keras_object(dict(attrs))}

@@ -8,6 +8,7 @@ from graphc.keras.engine import tracking
 from graphc.keras.engine.layer import Layer
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.tensor import KerasTensor
+from graphc.keras.engine.version import structural_change
 from graphc.keras.models.input_layer import Input, InputLayer
 from graphc.keras.models.model import Model
 from graphc.keras.models.record import Record
@@ -56,7 +57,7 @@ class Sequential(Model):
         if shape is not None and not self._chain and self._input_layer is None:
             self._input_layer = Input(batch_shape=shape)._keras_history.operation
         self._chain = [*self._chain, layer]
-        tracking.structural_change()
+        structural_change()
         if rebuild:
             self._maybe_rebuild()
 
@@ -66,7 +67,7 @@ class Sequential(Model):
         self._chain = self._chain[:-1]
         self.built = False
         self._record = None
-        tracking.structural_change()
+        structural_change()
         if rebuild:
             self._maybe_rebuild()
         return layer

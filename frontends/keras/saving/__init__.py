@@ -13,7 +13,7 @@ from graphc.keras.saving.serialization import deserialize_keras_object, serializ
 CustomObjectScope = custom_object_scope
 
 __all__ = [
-    "CustomObjectScope", "copying", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
-    "get_registered_name", "get_registered_object", "register_keras_serializable",
-    "serialize_keras_object",
+    "CustomObjectScope", "copying", "custom_object_scope", "deserialize_keras_object",
+    "get_custom_objects", "get_registered_name", "get_registered_object",
+    "register_keras_serializable", "serialize_keras_object",
 ]  # fmt: skip

@@ -5,7 +5,6 @@ Custom classes and functions travel as themselves, so that neither needs to be r
 
 from __future__ import annotations
 
-import copyreg
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from graphc.keras.saving.serialization import deserialize_keras_object, serializ
 
 
 def reduced(layer: Any) -> tuple[Any, ...]:
-    """Return the function and the arguments that `copy` and `pickle` make an equal layer or model from.
+    """Return the function and the arguments that `copy` and `pickle` make an equal one from.
 
     Raises:
         NotImplementedError: a class inside has no configuration.
@@ -25,10 +24,14 @@ def reduced(layer: Any) -> tuple[Any, ...]:
         entry = serialize_keras_object(layer)
     if layer.weights and "build_config" not in entry and not hasattr(layer, "compile"):
         # built by hand: only the attributes themselves know how
-        return copyreg.__newobj__, (type(layer),), dict(vars(layer))
+        return _blank, (type(layer),), dict(vars(layer))
     optimizer = getattr(layer, "optimizer", None)
-    slots = optimizer.variables if getattr(optimizer, "built", False) else []
+    slots = optimizer.variables if optimizer is not None and optimizer.built else []
     return restored, (entry, carried, _values(layer.variables), _values(slots))
+
+
+def _blank(cls: Any) -> Any:
+    return cls.__new__(cls)
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:

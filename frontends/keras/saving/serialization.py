@@ -98,7 +98,7 @@ def _serialize_unknown(obj: Any) -> dict[str, Any]:
     name = carried_name(obj)
     if name is None:
         raise ValueError(
-            f"Cannot serialize an object of type {type(obj)}. Expected a class with `get_config()`. "
+            f"Cannot serialize an object of type {type(obj)}. Expected one with `get_config()`. "
             f"Received: {obj}"
         )
     return {
@@ -148,9 +148,9 @@ def deserialize_keras_object(
         ValueError: the class is neither built in nor registered nor given (nearest names listed),
             or there is bytecode and `safe_mode` is on.
     """
-    with sharing(), custom_object_scope(custom_objects or {}):
-        with safe_mode_scope(in_safe_mode(safe_mode)):
-            return _deserialize(config)
+    mode = in_safe_mode(safe_mode)
+    with sharing(), custom_object_scope(custom_objects or {}), safe_mode_scope(mode):
+        return _deserialize(config)
 
 
 def _deserialize(config: Any) -> Any:
@@ -195,7 +195,7 @@ PLAIN_FORMS: dict[str, Any] = {
     "__tensor__": lambda stored: jax.numpy.asarray(_array(stored)),
     "__bytes__": lambda stored: stored["value"].encode("utf-8"),
     "__slice__": lambda stored: slice(*(stored[key] for key in ("start", "stop", "step"))),
-    "__ellipsis__": lambda stored: Ellipsis,
+    "__ellipsis__": lambda _: Ellipsis,
     "__keras_tensor__": _tensor,
     "__lambda__": _lambda,
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphc.keras import metrics as metrics_module
 from graphc.keras import ops
+from graphc.keras.engine.opaque import open_or_opaque
 from graphc.keras.engine.settings import is_int_dtype
 from graphc.keras.engine.structure import flatten
 from graphc.keras.engine.variable import Variable
@@ -163,12 +164,12 @@ class CompileMetrics:
         seen: Counter[str] = Counter()
         for of_output, metric in _each(self._plain):
             name = _numbered(_prefixed(of_output, metric.name), seen)
-            results[name] = metric.result()
+            results[name] = _result_of(metric)
         for of_output, metric in _each(self._weighted):
             name = _prefixed(of_output, metric.name)
             if name in seen:
                 name = _prefixed(of_output, f"weighted_{metric.name}")
-            results[_numbered(name, seen)] = metric.result()
+            results[_numbered(name, seen)] = _result_of(metric)
         return results
 
     def _flat(self, structure: Any) -> list[Any]:
@@ -268,12 +269,25 @@ def _update(
         return
     for metric in of_output.metrics:
         if valid is None:
-            metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+            _run_update(metric, y_true, y_pred, sample_weight)
         elif isinstance(metric, MeanMetricWrapper) and _has_our_update(metric):
             metric.update_state(y_true, y_pred, sample_weight=sample_weight, valid=valid)
         else:
-            weight = _valid_weight(metric, sample_weight, valid)
-            metric.update_state(y_true, y_pred, sample_weight=weight)
+            _run_update(metric, y_true, y_pred, _valid_weight(metric, sample_weight, valid))
+
+
+def _run_update(metric: Metric, y_true: Any, y_pred: Any, sample_weight: Any) -> None:
+    """Update a metric, which may be the user's own in raw `jax.numpy`."""
+
+    def update(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[()]:
+        metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+        return ()
+
+    open_or_opaque(update, (y_true, y_pred, sample_weight), {}, metric.variables, metric.name)
+
+
+def _result_of(metric: Metric) -> Any:
+    return open_or_opaque(metric.result, (), {}, metric.variables, metric.name)
 
 
 def _has_our_update(metric: Metric) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from graphc.keras.training.runs import Bound
 from graphc.kernels.registry import TIERS
 from graphc.lower import plan
@@ -40,10 +38,3 @@ def report_of(bound: Bound) -> Report:
     title = f"graphc: {bound.model.name}, {step.mode} step"
     choices = plan(step.graph, program.target)
     return Report(title, traced.traced, step.graph, choices, traced.record.rows, facts)
-
-
-def latest(bounds: Any, mode: str | None) -> Bound | None:
-    """Return the most recent bound step of a mode (of any, training first, for None)."""
-    found = [b for b in bounds if mode in (None, b.program.step.mode)]
-    trains = [b for b in found if b.program.step.mode == "train"]
-    return (trains or found or [None])[-1]

@@ -13,8 +13,8 @@ from graphc.keras.engine.call import training_phase
 from graphc.keras.engine.scope import TraceScope, entered
 from graphc.keras.engine.structure import flatten, map_structure, pack_as, structure_of
 from graphc.keras.engine.tensor import KerasTensor, Symbol
-from graphc.keras.engine.tracking import Version
 from graphc.keras.engine.variable import Variable
+from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.tracer import build_by_trace
 from graphc.lower import default_target
@@ -116,7 +116,7 @@ class Forward:
         if inputs is None:
             inputs = map_structure(lambda t: TensorSpec(_filled(t.shape), t.dtype), model.input)
         arrays = map_structure(_placeholder, _as_specs(inputs))
-        if not all(layer.built for layer in model._flatten_layers()):
+        if not model._all_built:
             build_by_trace(model, Rows(arrays), Rows(arrays).count)
         return self._get(model, model.__call__, (arrays,), {}, mode, target).executable
 

@@ -13,7 +13,7 @@ import numpy as np
 from graphc import config
 from graphc.keras.callbacks.batch_hooks import overrides_batch_hooks
 from graphc.keras.callbacks.callback_list import CallbackList
-from graphc.keras.engine.tracking import Version
+from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.tracer import Mode, TracedStep, build_by_trace, trace_step
 from graphc.lower import default_target
@@ -89,13 +89,11 @@ class StepCache:
     def __init__(self) -> None:
         self._bound: OrderedDict[StepKey, Bound] = OrderedDict()
         self.recompiles: list[str] = []
+        self.latest: dict[str, Bound] = {}  # by mode, the main program of the last run
 
     def clear(self) -> None:
         """Forget them (the compiled programs stay in the program cache)."""
         self._bound.clear()
-
-    def __iter__(self) -> Iterator[Bound]:
-        return iter(self._bound.values())
 
     def get(
         self, model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool, shuffled: bool
@@ -164,6 +162,7 @@ def plan_parts(
     """Return the programs of an epoch: one when the last batch can be padded, else two."""
     count = rows.count
     padded = cache.get(model, mode, rows, batch, masked=mode != "predict", shuffled=shuffled)
+    cache.latest[mode] = padded
     if padded.traced.mixing is None:
         return [Part(padded, -(-count // batch))]
     full, rest = divmod(count, batch)
@@ -171,6 +170,7 @@ def plan_parts(
     if full:
         bound = cache.get(model, mode, rows, batch, masked=False, shuffled=shuffled)
         parts.append(Part(bound, full))
+        cache.latest[mode] = bound
     if rest:
         bound = cache.get(model, mode, rows, rest, masked=False, shuffled=shuffled)
         parts.append(Part(bound, 1, full * batch))

@@ -100,7 +100,7 @@ def names_unresolved_on_error(model: Any) -> Iterator[None]:
 
 def build_by_trace(model: Any, rows: Rows, batch: int) -> None:
     """Create the variables of a model that has none yet, from the shape of a batch."""
-    if all(layer.built for layer in model._flatten_layers()):
+    if model._all_built:
         return
     scope = TraceScope()
     leaves = [

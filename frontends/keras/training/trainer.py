@@ -15,7 +15,7 @@ from graphc.keras.training.arrays import Rows, as_rows, split_rows, unpack_rows,
 from graphc.keras.training.compile_loss import CompileLoss
 from graphc.keras.training.compile_metrics import CompileMetrics
 from graphc.keras.training.eager import EagerSteps
-from graphc.keras.training.explain import latest, report_of
+from graphc.keras.training.explain import report_of
 from graphc.keras.training.feed import Feed
 from graphc.keras.training.fitting import Epochs, Held, Validation, predict_rows
 from graphc.keras.training.forward import Forward
@@ -298,7 +298,9 @@ class Trainer:
         Raises:
             ValueError: nothing of that mode was run yet.
         """
-        bound = latest(self._programs, mode)
+        latest = self._programs.latest
+        wanted = (mode,) if mode else ("train", "test", "predict")
+        bound = next((latest[name] for name in wanted if name in latest), None)
         if bound is None:
             raise ValueError(
                 f"There is nothing to explain yet. Expected a call of fit, evaluate or predict on "

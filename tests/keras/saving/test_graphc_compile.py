@@ -29,7 +29,7 @@ def sequential():
 
 FORMS = {
     "configuration": lambda model: model.get_config(),
-    "entry": lambda model: keras.saving.serialize_keras_object(model),
+    "entry": keras.saving.serialize_keras_object,
     "json": lambda model: model.to_json(),
 }
 
