@@ -33,7 +33,7 @@ RUN_ATTRIBUTES = frozenset(
 
 
 def is_structural(owner: Any, name: str, new: Any) -> bool:
-    """Return whether setting an attribute may change what a layer owns or what its call computes."""
+    """Return whether setting an attribute may change what a layer owns or computes."""
     if isinstance(new, (Variable, SeedGenerator)) or hasattr(new, "_inbound_nodes"):
         return True
     known = vars(owner)

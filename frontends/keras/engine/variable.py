@@ -131,8 +131,8 @@ class Variable(TensorOperators):
         return self.assign(self - value)
 
     def numpy(self) -> np.ndarray:
-        """Return the value as a NumPy array."""
-        return np.asarray(self.value)
+        """Return a copy of the value as a NumPy array, the caller's to change."""
+        return np.array(self.value)
 
     @property
     def ndim(self) -> int:

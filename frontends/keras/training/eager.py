@@ -52,7 +52,7 @@ class EagerSteps:
         for start in range(0, rows.count, batch):
             x = map_structure(_tensor, rows.take(slice(start, start + batch)).x)
             with training_phase(False):
-                found.append(map_structure(np.asarray, self.model(x)))
+                found.append(map_structure(np.array, self.model(x)))
         return map_structure(lambda *parts: np.concatenate(parts), *found)
 
     def step(self, rows: Rows, *, training: bool) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class Forward:
             x = pack_as(rows.x, leaves)
             bound = self._get(model, model.__call__, (x,), {}, "infer", None, predict=True)
         outputs = bound.run(leaves)
-        return map_structure(lambda array: np.asarray(array)[:count], outputs)
+        return map_structure(lambda array: np.array(np.asarray(array)[:count]), outputs)
 
     def executable_for(self, model: Any, inputs: Any, mode: Any, target: Any) -> Executable:
         """Return the executable for inputs given as arrays, specs or shapes."""
