@@ -22,7 +22,8 @@ def put(array: Any, dtype: str | None = None) -> jax.Array:
 def put_copy(array: Any, dtype: str | None = None) -> jax.Array:
     """Return a device array that shares no memory: for what a program may overwrite."""
     if isinstance(array, jax.Array) and (dtype is None or str(array.dtype) == dtype):
-        return jax.device_put(array, array.sharding, may_alias=False)
+        # Without naming a device: an array pinned to one would compile its programs anew.
+        return jax.device_put(array, may_alias=False)
     if isinstance(array, jax.Array):
         return array.astype(dtype)
     host = np.asarray(array)

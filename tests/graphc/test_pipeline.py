@@ -26,9 +26,7 @@ def _renames(before: str, after: str, modes: tuple[Mode, ...] = ("train", "infer
     def check(m: Match) -> str | None:
         return "it is off limits" if m.root.scope == "off limits" else None
 
-    rule = Rule(
-        f"{before}_rule", pattern, check, lambda b, m: b.emit(f"math.{after}", m["x"])
-    )
+    rule = Rule(f"{before}_rule", pattern, check, lambda b, m: b.emit(f"math.{after}", m["x"]))
     return Pass(f"{before}_to_{after}", (rule,), "exact", modes)
 
 
@@ -166,7 +164,9 @@ def test_the_record_keeps_what_fired_and_what_did_not() -> None:
     record = PassRecord()
     graph = chain("math.exp")
     node = replace(graph.nodes[-1], scope="off limits")
-    graph = replace(graph, nodes=(graph.nodes[0], node), outputs=(replace(graph.outputs[0], node=node),))
+    graph = replace(
+        graph, nodes=(graph.nodes[0], node), outputs=(replace(graph.outputs[0], node=node),)
+    )
     Pipeline((FIRST,))(graph, "train", [record])
     Pipeline((FIRST,))(chain("math.exp"), "train", [record])
     declined, fired = record.rows

@@ -26,9 +26,7 @@ SIZE = 4
 # Away from saturation the passes move results by rounding: a few of the 2**-24 of float32, times
 # the depth of the graph. Batch statistics in [0.5, 2) keep the scale of a folded weight near 1.
 TOLERANCE = 2e-4
-SETTINGS = settings(
-    deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+SETTINGS = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 UNARY = (
     "math.tanh", "nn.sigmoid", "nn.softmax", "nn.relu", "math.negative", "shape.transpose",

@@ -34,6 +34,7 @@ class Data:
     x: Any
     y: Any = None
     fit: dict[str, Any] = field(default_factory=dict)
+    once: bool = False  # one fit of three epochs, for what Keras cannot fit again
 
 
 def rows(shape: tuple[int, ...], seed: int = 0, count: int = ROWS) -> np.ndarray:
@@ -91,10 +92,11 @@ class Pair:
     def check_training(self, data: Data) -> None:
         """Compare weights and optimizer after an epoch of five steps, histories over three."""
         before = self.theirs.get_weights()
-        first = self.fit(data, epochs=1)
+        histories = [self.fit(data, epochs=3 if data.once else 1)]
         self.check_weights(before)
-        rest = self.fit(data, epochs=3, initial_epoch=1)
-        for mine, keras in (first, rest):
+        if not data.once:
+            histories.append(self.fit(data, epochs=3, initial_epoch=1))
+        for mine, keras in histories:
             assert list(mine) == list(keras)
             for name in keras:
                 np.testing.assert_allclose(

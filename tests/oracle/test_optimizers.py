@@ -67,5 +67,7 @@ def test_optimizer(keras: Any, name: str) -> None:
             "optimizer": CASES[name](k.optimizers), "loss": "sparse_categorical_crossentropy",
         }  # fmt: skip
 
-    pair = check(keras, _build, Data(rows((6,)), labels(3)), compile)
+    # Keras's averages share a buffer with the weights after a fit: its next one fails on JAX.
+    data = Data(rows((6,)), labels(3), once=name.startswith("ema"))
+    pair = check(keras, _build, data, compile)
     assert int(pair.ours.optimizer.iterations.value) == 15

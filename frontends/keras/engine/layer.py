@@ -222,13 +222,12 @@ class Layer(LayerWeights, Operation):
             for name, value in named.items()
             if any(is_tensor_like(leaf) for leaf in flatten(value))
         }
-        if type(self).build is Layer.build:
-            self.built = True
-            return
         arguments = _build_arguments(self.build, shapes)
+        if type(self).build is not Layer.build:
+            self.build(*arguments.values())
+            return
         self._build_shapes_dict = arguments
         self._build_shapes = next(iter(arguments.values()), None)
-        self.build(*arguments.values())
         self.built = True
 
     def _build_by_run(self, input_shape: Any) -> None:
@@ -346,11 +345,15 @@ class Layer(LayerWeights, Operation):
 
 
 def _marking_built(build: Any) -> Any:
-    """Return a `build` that also notes the layer as built, so that a second one is not made."""
+    """Return a `build` that also notes that the layer is built and with which shapes."""
+    signature = inspect.signature(build)
 
     @functools.wraps(build)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = build(self, *args, **kwargs)
+        shapes = dict(list(signature.bind(self, *args, **kwargs).arguments.items())[1:])
+        self._build_shapes_dict = shapes
+        self._build_shapes = next(iter(shapes.values()), None)
         self.built = True
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from graphc.keras.engine.layer import Layer
@@ -33,6 +34,7 @@ class Record:
         self.nodes = nodes
         self.operations = _by_depth(nodes, order, self.input_tensors)
         self.layers = [op for op in self.operations if isinstance(op, Layer)]
+        _check_names(self.operations)
 
     def run(self, inputs: list[Any]) -> Any:
         """Replay the calls on tensors; each operation is called as it was, masks included."""
@@ -49,6 +51,16 @@ class Record:
     def shapes(self) -> Any:
         """The shapes of the inputs."""
         return map_structure(lambda tensor: tensor.shape, self.inputs)
+
+
+def _check_names(operations: list[Any]) -> None:
+    counts = Counter(operation.name for operation in operations)
+    for name, count in counts.items():
+        if count > 1:
+            raise ValueError(
+                f'The name "{name}" is used {count} times in the model. All operation names should '
+                "be unique."
+            )
 
 
 def _visit(

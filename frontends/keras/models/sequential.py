@@ -183,6 +183,6 @@ class Sequential(Model):
             for entry in config["layers"]:
                 model.add(deserialize_keras_object(entry, custom_objects), rebuild=False)
         model._maybe_rebuild()
-        if not model.built:
-            model.build(config.get("build_input_shape"))
+        if not model.built and config.get("build_input_shape"):
+            model.build(config["build_input_shape"])
         return model

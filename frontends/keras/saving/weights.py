@@ -40,7 +40,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
                 group = file.require_group(f"{place}/vars" if place else "vars")
                 for index, variable in enumerate(variables):
                     group[str(index)] = variable.numpy()
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
 

@@ -144,4 +144,5 @@ def _predict_resident(feed: Feed, limit: int, callbacks: CallbackList) -> Any:
     with interruptible() as interrupt:
         run_windows(feed.windows(0, 0), callbacks, interrupt, limit=limit, buffers=buffers)
     count = min(feed.rows.count, limit * feed.batch)
-    return traced.outputs.unflatten([np.array(buffer[:count]) for buffer in map(np.asarray, buffers)])
+    arrays = [np.array(np.asarray(buffer)[:count]) for buffer in buffers]
+    return traced.outputs.unflatten(arrays)

@@ -312,7 +312,11 @@ class Trainer:
         return self._forward.executable_for(self, inputs, mode, target)
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
-        names = self.metrics_names
+        """Return the results as Keras lists them: in the order of `compile`, then by name."""
+        names: list[str] = []
+        for metric in self.metrics:
+            inner = metric.metrics if isinstance(metric, CompileMetrics) else [metric]
+            names += [each.name for each in inner]
         values = [logs[name] for name in names if name in logs]
         values += [logs[name] for name in sorted(logs) if name not in names]
         return values[0] if len(values) == 1 else values

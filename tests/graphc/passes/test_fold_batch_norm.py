@@ -41,9 +41,7 @@ def before(linear: str, presence: tuple[bool, bool, bool]) -> Graph:
     b = Builder()
     x, kernel, bias, mean, variance, gamma, beta = _operands(b, linear, *presence)
     product = b.emit(linear, x, kernel, bias, **LINEAR[linear][2])
-    normal = b.emit(
-        "nn.batch_norm", product, mean, variance, gamma, beta, axis=-1, epsilon=EPSILON
-    )
+    normal = b.emit("nn.batch_norm", product, mean, variance, gamma, beta, axis=-1, epsilon=EPSILON)
     return b.finish([normal])
 
 

@@ -1,0 +1,147 @@
+"""Counts of compiles and traces, and memory, over models that are built again and again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from graphc import keras
+from graphc.programs import cache_info, clear_cache
+
+BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
+FOLDS = 10
+MEGABYTE = 1 << 20
+
+
+class Compiles:
+    """Counts XLA compiles of programs by the name of the jitted function."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __call__(self, event: str, duration: float, **metadata: Any) -> None:
+        if event == BACKEND_COMPILE:
+            self.names.append(str(metadata.get("fun_name", "")))
+
+    @property
+    def steps(self) -> int:
+        """Compiles of whole programs: `run` is what graphc jits."""
+        return sum(name in ("run", "jit_run", "jit(run)") for name in self.names)
+
+
+@pytest.fixture
+def compiles() -> Iterator[Compiles]:
+    listener = Compiles()
+    clear_cache()
+    jax.monitoring.register_event_duration_secs_listener(listener)
+    yield listener
+    jax.monitoring.unregister_event_duration_listener(listener)
+    clear_cache()
+
+
+def _model(units: int = 7) -> Any:
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dropout(0.1),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _rows(count: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(count, 5)).astype("float32")
+    return x, (x[:, :1] > 0).astype("int32")
+
+
+def test_ten_folds_compile_once(compiles: Compiles) -> None:
+    """Folds of 103 rows differ by a row: the padded last batch and the capacity are shared."""
+    x, y = _rows(103)
+    parts = np.array_split(np.arange(103), FOLDS)
+    counts = []
+    for held in parts:
+        chosen = np.setdiff1d(np.arange(103), held)
+        model = _model()
+        model.fit(x[chosen], y[chosen], batch_size=16, epochs=2, verbose=0)
+        model.evaluate(x[held], y[held], batch_size=16, verbose=0)
+        counts.append((compiles.steps, cache_info().misses))
+    assert counts[0] == (2, 2), f"one training and one test program: {compiles.names}"
+    assert counts[-1] == counts[0], f"later folds compiled again: {counts}"
+    assert cache_info().hits >= 2 * (FOLDS - 1)
+
+
+def test_changing_a_number_compiles_nothing(compiles: Compiles) -> None:
+    x, y = _rows(32)
+    model = _model()
+    model.fit(x, y, batch_size=16, verbose=0)
+    before = compiles.steps, cache_info().misses
+    model.optimizer.learning_rate = 0.123
+    model.layers[1].rate = 0.7
+    model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+    assert (compiles.steps, cache_info().misses) == before
+
+
+def test_other_lengths_of_near_equal_data_compile_nothing(compiles: Compiles) -> None:
+    model = _model()
+    for count in (100, 97, 112, 103):
+        x, y = _rows(count)
+        model.fit(x, y, batch_size=16, verbose=0)
+    assert (compiles.steps, cache_info().misses) == (1, 1)
+
+
+def test_another_structure_compiles_again(compiles: Compiles) -> None:
+    x, y = _rows(32)
+    for units in (7, 8):
+        _model(units).fit(x, y, batch_size=16, verbose=0)
+    assert (compiles.steps, cache_info().misses) == (2, 2)
+
+
+ROUNDS = """
+import gc, json, sys
+import numpy as np
+import psutil
+from graphc import keras
+
+x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+y = (x[:, :1] > 0).astype("int32")
+
+def round_of(number):
+    model = keras.Sequential([
+        keras.Input((5,)), keras.layers.Dense(7, activation="relu"),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, batch_size=16, epochs=1, verbose=0)
+
+process = psutil.Process()
+sizes = []
+for number in range(int(sys.argv[1])):
+    round_of(number)
+    if number % 10 == 9:
+        gc.collect()
+        sizes.append(process.memory_info().rss)
+import graphc
+print(json.dumps({"sizes": sizes, "misses": graphc.cache_info().misses}))
+"""
+WARM_UP, MEASURED = 20, 200
+
+
+@pytest.mark.slow
+def test_two_hundred_rebuilds_leak_nothing() -> None:
+    command = [sys.executable, "-c", ROUNDS, str(WARM_UP + MEASURED)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=900)
+    found = json.loads(done.stdout.splitlines()[-1])
+    growth = found["sizes"][-1] - found["sizes"][WARM_UP // 10 - 1]
+    assert found["misses"] == 1
+    assert growth < 20 * MEGABYTE, f"grew by {growth / MEGABYTE:.1f} MB: {found['sizes']}"
