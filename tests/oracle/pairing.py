@@ -120,7 +120,10 @@ class Pair:
         """Check that training changed the weights that it changes in Keras, and some at least."""
         after = self.ours.get_weights(), self.theirs.get_weights()
         mine, keras = (
-            [bool(np.any(np.abs(w - start) > 10 * ROUNDING)) for w, start in zip(weights, before, strict=True)]
+            [
+                bool(np.any(np.abs(w - start) > 10 * ROUNDING))
+                for w, start in zip(weights, before, strict=True)
+            ]
             for weights in after
         )
         assert mine == keras and any(keras)

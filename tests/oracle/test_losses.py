@@ -25,7 +25,7 @@ TARGETS: dict[str, Any] = {
     "probabilities": lambda: np.abs(rows((3,), seed=2)) / 3,
 }
 
-# (last activation, targets, loss)
+# Each: the last activation, the targets, the loss.
 CASES: dict[str, tuple[Any, str, Make]] = {
     "bce": ("sigmoid", "binary", lambda k: "binary_crossentropy"),
     "bce_flat": ("sigmoid", "flat_binary", lambda k: k.losses.BinaryCrossentropy()),

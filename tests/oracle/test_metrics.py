@@ -15,7 +15,7 @@ pytestmark = MARKS
 
 Make = Callable[[Any], Any]
 
-# kind: (units, activation, loss, targets)
+# Each kind of problem: units, activation, loss and targets.
 KINDS: dict[str, tuple[int, Any, str, Any]] = {
     "binary": (1, "sigmoid", "binary_crossentropy", lambda: labels(2, (1,))),
     "flat_binary": (1, "sigmoid", "binary_crossentropy", lambda: labels(2)),

@@ -1,4 +1,4 @@
-"""Models of every form: several outputs, dicts, shared and frozen layers, nesting, masks, subclasses."""
+"""Models of every form: several outputs, dicts, shared, frozen, nested, masked, subclassed."""
 
 from __future__ import annotations
 

@@ -256,7 +256,7 @@ class Trainer:
         class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """Do one training step on these rows; metrics go on from the calls before."""
+        """Do one training step on these rows; return their loss and metrics."""
         self._need_compiled("train_on_batch")
         rows = as_rows(x, y, sample_weight, class_weight)
         return self._on_batch("train", rows, return_dict)
@@ -264,7 +264,7 @@ class Trainer:
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Return loss and metrics after these rows; metrics go on from the calls before."""
+        """Return the loss and the metrics on these rows."""
         self._need_compiled("test_on_batch")
         return self._on_batch("test", as_rows(x, y, sample_weight), return_dict)
 
@@ -273,6 +273,7 @@ class Trainer:
         return self._forward.predict(self, as_rows(x))
 
     def _on_batch(self, mode: Any, rows: Rows, return_dict: bool) -> Any:
+        self.reset_metrics()
         if self.run_eagerly:
             logs = EagerSteps(self).step(rows, training=mode == "train")
         else:

@@ -52,10 +52,7 @@ def expected(linear: str, presence: tuple[bool, bool, bool]) -> Graph:
     if gamma is not None:
         scale = b.emit("math.multiply", gamma, scale)
     scaled = b.emit("math.multiply", kernel, scale)
-    if bias is None:
-        shift = b.emit("math.negative", mean)
-    else:
-        shift = b.emit("math.subtract", bias, mean)
+    shift = b.emit("math.negative", mean) if bias is None else b.emit("math.subtract", bias, mean)
     moved = b.emit("math.multiply", shift, scale)
     if beta is not None:
         moved = b.emit("math.add", moved, beta)

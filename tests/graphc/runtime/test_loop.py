@@ -196,9 +196,12 @@ def test_a_ctrl_c_between_chunks_is_raised_when_leaving() -> None:
 
 
 def test_an_error_is_not_replaced_by_a_ctrl_c() -> None:
-    with pytest.raises(RuntimeError, match="its own"), interruptible():
+    def fail() -> None:
         signal.raise_signal(signal.SIGINT)
         raise RuntimeError("its own")
+
+    with pytest.raises(RuntimeError, match="its own"), interruptible():
+        fail()
 
 
 def test_another_handler_is_left_to_whoever_set_it() -> None:

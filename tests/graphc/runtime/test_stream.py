@@ -50,7 +50,7 @@ def test_segments_hold_the_rows_in_order(steps: int) -> None:
 def test_padding_repeats_a_real_row() -> None:
     *_, last = segments([X], np.arange(ROWS), BATCH, 2)
     padding = np.asarray(last.arrays[0])[last.count :]
-    assert len(padding) and all((X == row).all(1).any() for row in padding)
+    assert len(padding) and all((row == X).all(1).any() for row in padding)
 
 
 def _makers(made: list[int], count: int) -> list[Callable[[], int]]:
