@@ -44,6 +44,6 @@ __all__ = [
     "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric",
     "Model", "Operation", "Optimizer", "Regularizer", "Sequential", "Variable", "activations",
     "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses",
-    "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "utils",
-    "wiring",
+    "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
+    "utils", "wiring",
 ]  # fmt: skip

@@ -114,16 +114,20 @@ ONE_TENSOR: tuple[tuple[str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 
-def _shapes() -> list[Case]:
+def _one_tensor() -> list[Case]:
     x = floats(BATCH, 6, 4)
-    cases = [
+    return [
         Case(f"shape.{name}", f"{index}", (x,), attrs)
         for index, (name, attrs) in enumerate(ONE_TENSOR)
     ]
+
+
+def _shapes() -> list[Case]:
+    x = floats(BATCH, 6, 4)
     places = ints(5, high=4)
     rows = ints(BATCH, high=6)
     return [
-        *cases,
+        *_one_tensor(),
         Case("shape.squeeze", "middle", (floats(BATCH, 1, 4),), {"axis": 1}),
         Case("shape.squeeze", "all", (floats(BATCH, 1, 4),)),
         Case("shape.concatenate", "features", (x, x), {"axis": -1}),

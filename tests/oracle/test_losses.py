@@ -1,4 +1,4 @@
-"""Every loss in `fit`: by object and by name, with reductions, sample weights and a partial batch."""
+"""Every loss in `fit`: by object and by name, with reductions, weights and a partial batch."""
 
 from __future__ import annotations
 

@@ -33,15 +33,14 @@ def _crossentropy(k: Any, name: str, kind: str) -> Any:
     if k is ours:
         return name
     prefix = {"binary": "Binary", "sparse": "SparseCategorical", "one": "Categorical"}
-    word = kind.removeprefix("flat_").split("_")[0]
-    return getattr(k.metrics, f"{prefix[word]}Crossentropy")(name=name)
+    return getattr(k.metrics, f"{prefix[kind.split('_')[0]]}Crossentropy")(name=name)
 
 
 CASES: list[tuple[str, str, Make]] = [
     *((f"accuracy_{kind}", kind, lambda k: ["accuracy"]) for kind in CLASSES),
     *((f"acc_{kind}", kind, lambda k: ["acc"]) for kind in CLASSES),
     *((f"ce_{kind}", kind, lambda k, kind=kind: [
-        _crossentropy(k, "ce", kind), _crossentropy(k, "crossentropy", kind)]) for kind in CLASSES),
+        _crossentropy(k, "ce", kind), _crossentropy(k, "crossentropy", kind)]) for kind in CLASSES if kind != "flat_binary"),
     ("accuracy_regression", "number", lambda k: ["accuracy", "mse", "mae"]),
     ("two_accuracies", "binary", lambda k: ["accuracy", "acc", k.metrics.BinaryAccuracy()]),
     ("threshold", "binary", lambda k: [k.metrics.BinaryAccuracy("at", threshold=0.3)]),

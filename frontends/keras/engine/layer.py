@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import warnings
 from typing import Any
 
-import numpy as np
-
 from graphc.errors import located
 from graphc.keras.engine import tracking
+from graphc.keras.engine.building import (
+    build_arguments,
+    map_shapes,
+    marking_built,
+    shape_of,
+    take_input_shape,
+)
 from graphc.keras.engine.call import (
     CallArguments,
     any_mask,
@@ -36,8 +40,6 @@ from graphc.keras.engine.variable import autocast
 from graphc.keras.engine.version import structural_change
 from graphc.keras.engine.weights import LayerWeights
 
-INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "input_dim", "batch_shape", "batch_size")
-
 
 class Layer(LayerWeights, Operation):
     """The base of all layers: Keras 3's `Layer`.
@@ -62,7 +64,7 @@ class Layer(LayerWeights, Operation):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
-            cls.build = _marking_built(cls.build)
+            cls.build = marking_built(cls.build)
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class Layer(LayerWeights, Operation):
         self.activity_regularizer = LOOKUPS["regularizer"](activity_regularizer)
         self._build_shapes: Any = None
         self._call_arguments = CallArguments(self.call)
-        self._input_shape_arg = _input_shape(kwargs)
+        self._input_shape_arg = take_input_shape(kwargs)
         if kwargs:
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
@@ -218,11 +220,11 @@ class Layer(LayerWeights, Operation):
         if self.built:
             return
         shapes = {
-            name: map_structure(_shape_of, value)
+            name: map_structure(shape_of, value)
             for name, value in named.items()
             if any(is_tensor_like(leaf) for leaf in flatten(value))
         }
-        arguments = _build_arguments(self.build, shapes)
+        arguments = build_arguments(self.build, shapes)
         if type(self).build is not Layer.build:
             self.build(*arguments.values())
             return
@@ -344,59 +346,6 @@ class Layer(LayerWeights, Operation):
         return located(message, self.name, self._source)
 
 
-def _marking_built(build: Any) -> Any:
-    """Return a `build` that also notes that the layer is built and with which shapes."""
-    signature = inspect.signature(build)
-
-    @functools.wraps(build)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = build(self, *args, **kwargs)
-        shapes = dict(list(signature.bind(self, *args, **kwargs).arguments.items())[1:])
-        self._build_shapes_dict = shapes
-        self._build_shapes = next(iter(shapes.values()), None)
-        self.built = True
-        return result
-
-    return wrapper
-
-
 def tracking_sublayers(layer: Any) -> list[Any]:
     """Return the layers among a layer's attributes."""
     return tracking.unique(i for i in tracking.attributes(layer) if isinstance(i, Layer))
-
-
-def map_shapes(function: Any, shapes: Any) -> Any:
-    """Apply a function to every shape (a tuple of sizes) in a structure of shapes."""
-    if isinstance(shapes, dict):
-        return {key: map_shapes(function, value) for key, value in shapes.items()}
-    if all(size is None or isinstance(size, (int, np.integer)) for size in shapes):
-        return function(tuple(shapes))
-    return [map_shapes(function, shape) for shape in shapes]
-
-
-def _shape_of(leaf: Any) -> Any:
-    return tuple(leaf.shape) if is_tensor_like(leaf) else None
-
-
-def _build_arguments(build: Any, shapes: dict[str, Any]) -> dict[str, Any]:
-    """Return the shapes that `build` asks for: one, or one a parameter (`query_shape`, ...)."""
-    names = list(inspect.signature(build).parameters)
-    by_name = {f"{name}_shape": shape for name, shape in shapes.items()}
-    if len(names) > 1 and all(name in by_name for name in names):
-        return {name: by_name[name] for name in names}
-    return {"input_shape": next(iter(shapes.values()), None)}
-
-
-def _input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """Take the arguments that state an input's shape out of `kwargs`; return it with its batch."""
-    given = {key: kwargs.pop(key) for key in INPUT_ARGUMENTS if key in kwargs}
-    whole = given.get("batch_input_shape", given.get("batch_shape"))
-    if whole is not None:
-        return tuple(whole)
-    shape = given.get("input_shape")
-    if shape is None and given.get("input_dim") is not None:
-        shape = (given["input_dim"],)
-    if shape is None:
-        return None
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return (given.get("batch_size"), *shape)

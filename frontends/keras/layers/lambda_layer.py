@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Self
 
-from graphc.keras.engine.layer import map_shapes
+from graphc.keras.engine.building import map_shapes
 from graphc.keras.engine.structure import map_structure
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.layers.builtin import BuiltinLayer

@@ -40,7 +40,7 @@ class InputLayer(Layer):
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         tensor = input_tensor
         if tensor is None:
-            tensor = KerasTensor(self.batch_shape, dtype or "float32", self.sparse, name=self.name)
+            tensor = KerasTensor(self.batch_shape, dtype or "float32", self.sparse, name=name)
         self._dtype = tensor.dtype
         self.built = True
         self.input_spec = InputSpec(shape=self.batch_shape)

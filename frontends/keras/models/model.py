@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from graphc.errors import located
+from graphc.keras.engine.building import map_shapes
 from graphc.keras.engine.call import is_tensor_like
 from graphc.keras.engine.dispatch import apply, infer_call
 from graphc.keras.engine.input_spec import InputSpec
-from graphc.keras.engine.layer import Layer, map_shapes
+from graphc.keras.engine.layer import Layer
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor

@@ -1,4 +1,4 @@
-"""Bad input: one readable error that names the place, and a model that trains on as if nothing was."""
+"""Bad input: one readable error that names the place; the model trains on as if nothing was."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ON_A_MODEL: dict[str, tuple[Act, list[str]]] = {
     "objects": (lambda m: m.fit(X, np.array(["cat"] * 8, object)), ["`y`", "numbers", "'cat'"]),
     "a_file_name": (lambda m: m.fit("data.csv", Y), ["`x`", "numbers", "'data.csv'"]),
     "lists_of_strings": (lambda m: m.fit([["a"] * 6] * 8, Y), ["`x`", "strings", "'a'"]),
-    "ragged": (lambda m: m.fit([[1, 2], [1]] * 4, Y), ["`x`", "different lengths", "pad_sequences"]),
+    "ragged": (lambda m: m.fit([[1, 2], [1]] * 4, Y), ["`x`", "different lengths", "pad_seq"]),
     "epochs": (lambda m: m.fit(X, Y, epochs="5"), ["`epochs`", "integer", "'5'"]),
     "batch_size": (lambda m: m.fit(X, Y, batch_size="32"), ["`batch_size`", "integer", "'32'"]),
     "split": (lambda m: m.fit(X, Y, validation_split="0.2"), ["`validation_split`", "'0.2'"]),
