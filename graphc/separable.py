@@ -7,6 +7,8 @@ what is the table `graphc.kernels.batching.BATCH_RULES`; an op without a rule mi
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphc.ir import INPUT_OPS, Graph, Node, Value
 from graphc.kernels.batching import BATCH_RULES, SHAPED_BY_ATTRS
 
@@ -73,3 +75,25 @@ def _shaped(node: Node, rows: set[int]) -> str:
     first = node.attrs.get("start", 0) if node.attrs.get("stop") is not None else 0
     counts_up = first == 0 and node.attrs.get("step") in (None, 1)
     return ROWS if counts_up and node.op not in STRETCHED else MIXED
+
+
+def size_dependent_node(graph: Graph, other: Graph) -> Node | None:
+    """Return the first node that uses the batch size as a number, or None.
+
+    `other` is the same step traced with one more row: apart from shapes, the two must be equal.
+    """
+    if len(graph.nodes) != len(other.nodes):
+        return graph.nodes[-1]
+    for node, twin in zip(graph.nodes, other.nodes, strict=True):
+        same = node.op == twin.op and node.attrs.keys() == twin.attrs.keys()
+        if not same or not all(_alike(node.attrs[key], twin.attrs[key]) for key in node.attrs):
+            return node
+    return None
+
+
+def _alike(value: Any, other: Any) -> bool:
+    """Return whether attributes are equal, or shapes that differ in their first size alone."""
+    if value == other or callable(value):
+        return True
+    shapes = isinstance(value, tuple) and isinstance(other, tuple) and len(value) == len(other)
+    return shapes and value[1:] == other[1:] and isinstance(value[0], int)

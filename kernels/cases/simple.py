@@ -122,22 +122,11 @@ def _one_tensor() -> list[Case]:
     ]
 
 
-def _shapes() -> list[Case]:
+def _lookups() -> list[Case]:
     x = floats(BATCH, 6, 4)
     places = ints(5, high=4)
     rows = ints(BATCH, high=6)
     return [
-        *_one_tensor(),
-        Case("shape.squeeze", "middle", (floats(BATCH, 1, 4),), {"axis": 1}),
-        Case("shape.squeeze", "all", (floats(BATCH, 1, 4),)),
-        Case("shape.concatenate", "features", (x, x), {"axis": -1}),
-        Case("shape.concatenate", "rows", (x, x), {"axis": 0}),
-        Case("shape.stack", "new", (x, x), {"axis": 1}),
-        Case("shape.stack", "front", (x, x), {"axis": 0}),
-        Case("shape.append", "flat", (x, x)),
-        Case("shape.meshgrid", "two", (floats(3), floats(4)), {"indexing": "ij"}),
-        Case("shape.diag", "matrix", (floats(4, 4),)),
-        Case("shape.diagflat", "vector", (floats(4),)),
         Case("shape.getitem", "array", (x, places), {"index": (WHOLE, ("array", 0))}),
         Case("shape.getitem", "lookup", (floats(6, 4), rows), {"index": (("array", 0),)}),
         Case(
@@ -186,6 +175,24 @@ def _creations() -> list[Case]:
             for name in ("bartlett", "blackman", "hamming", "hanning")
         ),
         Case("shape.kaiser", "nine", (given(2.0),), {"length": 9}),
+    ]
+
+
+def _shapes() -> list[Case]:
+    x = floats(BATCH, 6, 4)
+    return [
+        *_one_tensor(),
+        Case("shape.squeeze", "middle", (floats(BATCH, 1, 4),), {"axis": 1}),
+        Case("shape.squeeze", "all", (floats(BATCH, 1, 4),)),
+        Case("shape.concatenate", "features", (x, x), {"axis": -1}),
+        Case("shape.concatenate", "rows", (x, x), {"axis": 0}),
+        Case("shape.stack", "new", (x, x), {"axis": 1}),
+        Case("shape.stack", "front", (x, x), {"axis": 0}),
+        Case("shape.append", "flat", (x, x)),
+        Case("shape.meshgrid", "two", (floats(3), floats(4)), {"indexing": "ij"}),
+        Case("shape.diag", "matrix", (floats(4, 4),)),
+        Case("shape.diagflat", "vector", (floats(4),)),
+        *_lookups(),
     ]
 
 

@@ -315,7 +315,8 @@ class Model(Trainer, Layer):
                 f'Input {place} of model "{self.name}" is incompatible with the model: '
                 f"expected shape={expected}. Received: shape={found}"
             )
-            raise ValueError(located(message, wanted.name, self._source))
+            layer = wanted._keras_history.operation.name
+            raise ValueError(located(message, layer, self._source))
         if str(value.dtype) != wanted.dtype:
             mask = getattr(value, "_keras_mask", None)
             value = apply("core.cast", value, dtype=wanted.dtype)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, Value
 from graphc.keras.engine.call import training_phase
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.scope import TraceScope, current_trace, entered
@@ -18,7 +18,7 @@ from graphc.keras.engine.variable import Variable
 from graphc.keras.training.arrays import Rows
 from graphc.pipeline import PassRecord, Pipeline
 from graphc.runtime.step import Step
-from graphc.separable import mixing_node
+from graphc.separable import mixing_node, size_dependent_node
 from graphc.spec import TensorSpec
 
 Mode = Literal["train", "test", "predict"]
@@ -53,10 +53,28 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     With `masked` the graph takes a validity vector and must give what the real rows alone would;
     `mixing` then names the node that prevents it, if any.
     """
+    scope, graph, outputs = _trace_graph(model, mode, rows, batch, masked=masked)
+    count = len(rows.leaves)
+    mixing = mixing_node(graph, frozenset(graph.inputs[:count]), _valid_of(scope))
+    if masked and mixing is None and has_user_code(model):
+        _, other, _ = _trace_graph(model, mode, rows, batch + 1, masked=masked)
+        mixing = size_dependent_node(graph, other)
+    record = PassRecord()
+    optimised = Pipeline()(graph, "train" if mode == "train" else "infer", [record])
+    params, state = tuple(scope.params), tuple(scope.state)
+    logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
+    step = Step(mode, optimised, logs, count, batch, masked, *_constraints(scope.params, mode))
+    return TracedStep(
+        step, graph, record, params, state, tuple(scope.scalars), log_structure, outputs, mixing
+    )
+
+
+def _trace_graph(
+    model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool
+) -> tuple[TraceScope, Graph, Any]:
+    """Return the scope, the graph before any pass, and the structure of the outputs."""
     training = mode == "train"
-    params = model.trainable_variables
-    rest = model.non_trainable_variables
-    scope = TraceScope(params, rest)
+    scope = TraceScope(model.trainable_variables, model.non_trainable_variables)
     symbols = [
         scope.input(TensorSpec((batch, *leaf.shape[1:]), _dtype(leaf)), f"batch_{index}")
         for index, leaf in enumerate(rows.leaves)
@@ -69,20 +87,26 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
             outputs = flatten(y_pred)
         else:
             outputs = _loss_and_metrics(model, x, y, y_pred, weight)[: int(training)]
-    graph = scope.builder.finish([scope.as_value(o) for o in outputs], scope.updates())
-    batch_values = frozenset(symbol.value for symbol in symbols)
-    updates = graph.updates if mode != "predict" else ()
-    graph = Graph(graph.params, graph.state, graph.inputs, graph.nodes, graph.outputs, updates)
-    mixing = mixing_node(graph, batch_values, None if scope.valid is None else scope.valid.value)
-    record = PassRecord()
-    optimised = Pipeline()(graph, "train" if training else "infer", [record])
-    state = tuple(scope.state)
-    logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
-    step = Step(mode, optimised, logs, len(symbols), batch, masked, *_constraints(params, mode))
-    return TracedStep(
-        step, graph, record, tuple(scope.params), state, tuple(scope.scalars), log_structure,
-        structure_of(y_pred), mixing,
-    )  # fmt: skip
+    updates = scope.updates() if mode != "predict" else ()
+    graph = scope.builder.finish([scope.as_value(output) for output in outputs], updates)
+    return scope, graph, structure_of(y_pred)
+
+
+def _valid_of(scope: TraceScope) -> Value | None:
+    return None if scope.valid is None else scope.valid.value
+
+
+def has_user_code(model: Any) -> bool:
+    """Return whether a layer, loss or metric is not ours: it may use the batch size as a number."""
+    parts = [*model._flatten_layers(), *flatten(getattr(model, "_user_parts", ()))]
+    return any(_is_foreign(part) for part in parts)
+
+
+def _is_foreign(part: Any) -> bool:
+    if isinstance(part, (str, type(None))):
+        return False
+    module = getattr(part, "__module__", None) or type(part).__module__
+    return not module.startswith("graphc.") or type(part).__name__ == "Lambda"
 
 
 @contextmanager

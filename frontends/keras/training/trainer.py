@@ -71,6 +71,7 @@ class Trainer:
         self._compile_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
         wanted = metrics is not None or weighted_metrics is not None
         self._compile_metrics = CompileMetrics(metrics, weighted_metrics, names) if wanted else None
+        self._user_parts = (loss, metrics, weighted_metrics)
         self._loss_tracker = Mean(name="loss")
         self.run_eagerly, self.jit_compile = run_eagerly, jit_compile
         self.steps_per_execution = steps_per_execution
