@@ -132,7 +132,7 @@ class Builder:
         except (TypeError, ValueError, IndexError, AssertionError, ArithmeticError) as error:
             received = ", ".join(str(i[1] if isinstance(i, tuple) else i) for i in described)
             reason = f"{op} cannot take its operands. Received: ({received}), attributes {attrs}. "
-            raise GraphError(located(reason + str(error), self.scope, self.source)) from error
+            raise GraphError(located(reason + str(error), self.scope, self.source)) from None
 
 
 def describe(value: Value | None) -> Any:
