@@ -2,10 +2,10 @@
 
 import inspect
 
-import graphc.tensorflow as tf
 import numpy as np
 import pytest
 
+import graphc.tensorflow as tf
 from graphc import keras
 
 

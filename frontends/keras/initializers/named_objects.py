@@ -50,7 +50,7 @@ class NamedObjects:
         if callable(found):
             return found
         raise ValueError(
-            f"Expected the name of one of the known {self.kind}s, its config, or a callable. "
+            f"Expected a known name ({self.kind}), its config, or a callable. "
             f"Received: {identifier!r}"
         )
 
