@@ -14,7 +14,7 @@ from graphc.keras.engine.scope import current_scope, entered
 from graphc.keras.engine.settings import auto_name, is_float_dtype, standardize_dtype
 from graphc.keras.engine.tensor import Symbol, TensorOperators
 from graphc.keras.engine.version import structural_change
-from graphc.runtime.device import put, put_copy
+from graphc.runtime.device import put_copy
 from graphc.runtime.store import Shelf
 
 _AUTOCAST: ContextVar[str | None] = ContextVar("graphc_autocast", default=None)
@@ -202,7 +202,7 @@ def _initial_value(initializer: Any, shape: Any, dtype: Any) -> jax.Array:
         )
     shape, dtype = tuple(int(size) for size in shape), standardize_dtype(dtype)
     with entered(None), autocast(None), jax.ensure_compile_time_eval():
-        return put(initializer(shape, dtype=dtype), dtype)
+        return put_copy(initializer(shape, dtype=dtype), dtype)
 
 
 def _is_double(array: Any) -> bool:

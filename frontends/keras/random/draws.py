@@ -12,7 +12,7 @@ from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import standardize_dtype
 from graphc.keras.random.seed_generator import draw_seed
 from graphc.kernels import threefry
-from graphc.runtime.device import put
+from graphc.runtime.device import put_copy
 
 HOST_LIMIT = 1 << 21  # elements up to which drawing on the host beats compiling the draw
 
@@ -25,7 +25,7 @@ def uniform(
     op = "random.uniform" if "float" in name else "random.randint"
     key = draw_seed(seed)
     if name == "float32" and _on_host(key, minval, maxval, shape):
-        return put(threefry.uniform(np.asarray(key), _shape(shape), minval, maxval))
+        return put_copy(threefry.uniform(np.asarray(key), _shape(shape), minval, maxval))
     return apply(op, key, minval, maxval, shape=_shape(shape), dtype=name)
 
 
