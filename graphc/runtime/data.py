@@ -15,6 +15,7 @@ from graphc.kernels import threefry
 from graphc.runtime.device import put
 
 PADDING_BITS = np.uint32(0xFFFFFFFF)  # larger than any row's
+SMALL_ORDER = 1 << 13  # rows up to which an order travels with the call sooner than ahead of it
 PADDABLE = 64 << 20  # bytes below which arrays are padded to a common capacity
 
 
@@ -77,7 +78,8 @@ def epoch_order(seed: int, epoch: int, count: int, capacity: int) -> Any:
         return _order_on_device(key, np.int32(count), capacity)
     bits = threefry.random_bits(key, capacity) >> np.uint32(1)
     bits[count:] = PADDING_BITS
-    return put(np.argsort(bits, kind="stable").astype(np.int32))
+    order = np.argsort(bits, kind="stable").astype(np.int32)
+    return order if capacity <= SMALL_ORDER else put(order)
 
 
 @partial(jax.jit, static_argnums=(2,))

@@ -115,22 +115,25 @@ class Run:
 
     program: Program
     data: tuple[Any, ...]
-    shared: Callable[[], Any]
+    shared: Callable[[bool], Any]
     take: Callable[[], Any]
     put: Callable[[Any], None]
     order: Any = None
+    fresh: bool = False
 
     def steps(self, begin: int, end: int) -> Callable[[], tuple[np.ndarray, ...]]:
         """Do steps begin to end; return a function that waits for the logs after the last one."""
-        shared = self.shared()
         ranges = [(begin, end)]
         if self.program.form == "step":
             ranges = [(index, index + 1) for index in range(begin, end)]
         carry, logs = self.take(), ()
         for first, last in ranges:
+            if first <= begin + 1:  # the second step of a chunk is no longer fresh
+                shared = self.shared(self.fresh)
             bounds = np.int32(first), np.int32(last)
             carry, logs = self.program.run(carry, shared, self.data, self.order, *bounds)
             self.put(carry)
+            self.fresh = False
         return lambda: tuple(np.asarray(value) for value in jax.device_get(logs))
 
 

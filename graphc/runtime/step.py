@@ -38,9 +38,9 @@ class Update(Protocol):
 class TrainState:
     """What a step changes: parameters, other state (statistics, seeds, metrics), slots."""
 
-    params: Arrays
-    state: Arrays
-    slots: Arrays
+    params: Arrays = ()
+    state: Arrays = ()
+    slots: Arrays = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,7 @@ class Step:
         leaves: how many inputs are gathered from the data.
         batch: rows in a step.
         masked: whether there is a `valid` input, 1.0 for a real row and 0.0 for padding.
+        resets: of each state tensor, whether it is zeroed when a run starts afresh (metrics).
         constraints: of each parameter, a function of its new value, or None.
         constraint_key: equal for equal constraints.
     """
@@ -64,6 +65,7 @@ class Step:
     leaves: int
     batch: int
     masked: bool
+    resets: tuple[bool, ...] = ()
     constraints: tuple[Callable[[Any], Any] | None, ...] = ()
     constraint_key: Hashable = ()
 
@@ -72,12 +74,13 @@ class Step:
 class Shared:
     """What every step of a run reads and none changes.
 
-    `count` real rows, the first one at `offset`; runtime scalars of the graph and of the optimizer;
-    parameters and state, where the mode does not change them.
+    `count` real rows, the first one at `offset`; `fresh` says that metrics start from zero; runtime
+    scalars of the graph and of the optimizer; parameters and state, where the mode keeps them.
     """
 
     count: Any
     offset: Any
+    fresh: Any
     scalars: Arrays
     hyper: Mapping[str, Any]
     params: Arrays = ()
@@ -106,7 +109,7 @@ def program_for(step: Step, update: Update | None, *, shuffled: bool) -> Program
     options = compiler_options(step.graph, target, form)
     key = (
         fingerprint(step.graph), fingerprint(step.logs), step.mode, step.leaves, step.masked,
-        step.constraint_key, update, form, shuffled, target, tuple(sorted(options.items())),
+        step.resets, step.constraint_key, update, form, shuffled, target, tuple(sorted(options.items())),
     )  # fmt: skip
     return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options))
 
@@ -139,16 +142,25 @@ def _make(
     run_logs = lower(step.logs, plan(step.logs, target))
 
     def run(carry: Any, shared: Any, data: Arrays, order: Any, begin: Any, end: Any) -> Any:
-
         def one(index: Any, carry: Any) -> Any:
             return body(index, carry, data, order, shared)
 
+        carry = _restarted(carry, step, shared.fresh)
         carry = one(begin, carry) if form == "step" else lax.fori_loop(begin, end, one, carry)
-        state = {"train": lambda: carry.state, "test": lambda: carry[0], "predict": tuple}
-        return carry, run_logs((), state[step.mode](), ())[0]
+        return carry, run_logs((), carry.state if step.mode != "predict" else (), ())[0]
 
     jitted = jax.jit(run, donate_argnums=(0,), compiler_options=options or None)
     return Program(jitted, form, step, target, graph_flops(step.graph), options)
+
+
+def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
+    """Return the carry with the metrics' state at zero, where the run starts afresh."""
+    if not any(step.resets):
+        return carry
+    pairs = zip(carry.state, step.resets, strict=True)
+    return carry.replace(
+        state=tuple(jnp.where(fresh, jnp.zeros_like(s), s) if reset else s for s, reset in pairs)
+    )
 
 
 def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> Callable[..., Any]:
@@ -175,9 +187,9 @@ def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> 
         params, slots = update.update(grads, carry.slots, carry.params, shared.hyper)
         return TrainState(_constrained(params, step.constraints), state, slots)
 
-    def test(index: Any, carry: Any, data: Any, order: Any, shared: Shared) -> Any:
+    def test(index: Any, carry: TrainState, data: Any, order: Any, shared: Shared) -> Any:
         inputs = batch_of(index, data, order, shared)
-        return (forward(shared.params, carry[0], inputs)[1],)
+        return carry.replace(state=forward(shared.params, carry.state, inputs)[1])
 
     def predict(index: Any, buffers: Any, data: Any, order: Any, shared: Shared) -> Any:
         outputs, _ = forward(shared.params, shared.state, batch_of(index, data, order, shared))

@@ -50,7 +50,7 @@ class Held:
         """Return the logs of one pass, metrics starting anew."""
         model = self.feed.model
         callbacks.on_test_begin()
-        model.reset_metrics()
+        model._start_metrics()
         if model.run_eagerly:
             logs = EagerSteps(model).test(self.feed.rows, self.feed.batch)
         else:
@@ -88,7 +88,7 @@ class Epochs:
             self.callbacks.on_train_end(logs)
 
     def _epoch(self, epoch: int, interrupt: Interrupt) -> dict[str, Any]:
-        self.model.reset_metrics()
+        self.model._start_metrics()
         self.callbacks.on_epoch_begin(epoch)
         logs = dict(self._steps(epoch, interrupt))
         if self.validation.due(epoch):

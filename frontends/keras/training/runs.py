@@ -38,21 +38,29 @@ class Bound:
     store: StateStore
     model: Any
 
-    def run(self, data: DeviceData, order: Any, offset: int, buffers: Any = None) -> Run:
-        """Return a run over `data` whose first row is `offset`."""
+    def run(
+        self,
+        data: DeviceData,
+        order: Any = None,
+        offset: int = 0,
+        *,
+        fresh: bool = False,
+        buffers: Any = None,
+    ) -> Run:
+        """Return a run over `data` whose first row is `offset`; `fresh` starts the metrics anew."""
         mode = self.program.step.mode
 
-        def shared() -> Shared:
+        def shared(fresh: bool) -> Shared:
             hyper = self.model.optimizer.scalars() if mode == "train" else {}
             params = () if mode == "train" else self.store.claim().peek("params")
             state = self.store.peek("state") if mode == "predict" else ()
             return Shared(
-                np.int32(data.count), np.int32(offset), self.traced.read_scalars(),
+                np.int32(data.count), np.int32(offset), np.bool_(fresh), self.traced.read_scalars(),
                 {name: np.float32(value) for name, value in hyper.items()}, params, state,
             )  # fmt: skip
 
         take, put = self._carry(mode, buffers)
-        return Run(self.program, data.arrays, shared, take, put, order)
+        return Run(self.program, data.arrays, shared, take, put, order, fresh)
 
     def _carry(self, mode: Mode, buffers: Any) -> tuple[Callable[[], Any], Callable[[Any], None]]:
         store = self.store
@@ -63,8 +71,9 @@ class Bound:
             )
         if mode == "test":
             shelf = store.shelves["state"]
-            return lambda: (store.claim().shelves["state"].take(),), lambda carry: shelf.put(
-                carry[0]
+            return (
+                lambda: TrainState(state=store.claim().shelves["state"].take()),
+                lambda carry: shelf.put(carry.state),
             )
         return lambda: tuple(buffers), lambda carry: buffers.__setitem__(slice(None), carry)
 
@@ -227,7 +236,7 @@ def run_windows(
         if steps <= 0:
             break
         per_batch = overrides_batch_hooks(callbacks, mode)
-        run = bound.run(window.data, window.order, window.offset, buffers)
+        run = bound.run(window.data, window.order, window.offset, fresh=done == 0, buffers=buffers)
         hooks = _hooks(bound.traced, callbacks, mode, per_batch, done, stop)
         values = run_epoch(run, steps, Pace.of(bound.program, per_batch), hooks, interrupt)
         logs = bound.traced.logs(values)

@@ -63,7 +63,10 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     optimised = Pipeline()(graph, "train" if mode == "train" else "infer", [record])
     params, state = tuple(scope.params), tuple(scope.state)
     logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
-    step = Step(mode, optimised, logs, count, batch, masked, *_constraints(scope.params, mode))
+    zeroed = {id(variable) for variable in model._zeroed_by_start()} if mode != "predict" else ()
+    resets = tuple(id(variable) in zeroed for variable in state)
+    constraints = _constraints(scope.params, mode)
+    step = Step(mode, optimised, logs, count, batch, masked, resets, *constraints)
     return TracedStep(
         step, graph, record, params, state, tuple(scope.scalars), log_structure, outputs, mixing
     )

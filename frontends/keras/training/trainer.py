@@ -163,6 +163,20 @@ class Trainer:
         for metric in self.metrics:
             metric.reset_state()
 
+    def _leaf_metrics(self) -> list[Metric]:
+        return [one for metric in self.metrics for one in getattr(metric, "metrics", [metric])]
+
+    def _zeroed_by_start(self) -> list[Any]:
+        """Return the metric state that a compiled run zeroes by itself when it starts afresh."""
+        plain = [m for m in self._leaf_metrics() if type(m).reset_state is Metric.reset_state]
+        return [variable for metric in plain for variable in metric.variables]
+
+    def _start_metrics(self) -> None:
+        """Reset what a run that starts afresh does not zero by itself."""
+        for metric in self._leaf_metrics():
+            if self.run_eagerly or type(metric).reset_state is not Metric.reset_state:
+                metric.reset_state()
+
     # Running
 
     def fit(
@@ -274,14 +288,14 @@ class Trainer:
         return self._forward.predict(self, as_rows(x))
 
     def _on_batch(self, mode: Any, rows: Rows, return_dict: bool) -> Any:
-        self.reset_metrics()
+        self._start_metrics()
         if self.run_eagerly:
             logs = EagerSteps(self).step(rows, training=mode == "train")
         else:
             bound = self._programs.get(self, mode, rows, rows.count, masked=False, shuffled=False)
             check_labels(bound.traced, rows)
             data = DeviceData(tuple(rows.leaves), rows.count)
-            logs = bound.traced.logs(bound.run(data, None, 0).steps(0, 1)())
+            logs = bound.traced.logs(bound.run(data, fresh=True).steps(0, 1)())
         logs = {name: _plain(value) for name, value in sorted(logs.items())}
         return logs if return_dict else self._in_order(logs)
 
