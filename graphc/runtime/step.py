@@ -109,7 +109,8 @@ def program_for(step: Step, update: Update | None, *, shuffled: bool) -> Program
     options = compiler_options(step.graph, target, form)
     key = (
         fingerprint(step.graph), fingerprint(step.logs), step.mode, step.leaves, step.masked,
-        step.resets, step.constraint_key, update, form, shuffled, target, tuple(sorted(options.items())),
+        step.resets, step.constraint_key, update, form, shuffled, target,
+        tuple(sorted(options.items())),
     )  # fmt: skip
     return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options))
 

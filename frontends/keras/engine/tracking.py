@@ -35,6 +35,8 @@ def is_structural(owner: Any, name: str, new: Any) -> bool:
     """Return whether setting an attribute may change what a layer owns or computes."""
     if isinstance(new, (Variable, SeedGenerator)) or hasattr(new, "_inbound_nodes"):
         return True
+    if hasattr(new, "update_state"):  # a metric of the layer's own
+        return True
     known = vars(owner)
     if name == "built":
         return new and not known.get("built")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import Part, Window, plan_parts, resident, streamed
@@ -21,6 +22,7 @@ class Feed:
         self.shuffle = shuffle
         self.fits = fits(rows.leaves)
         self._data: DeviceData | None = None
+        self._parts: tuple[int, list[Part]] | None = None
         self._checked = mode == "predict"
 
     @property
@@ -30,11 +32,14 @@ class Feed:
 
     @property
     def parts(self) -> list[Part]:
-        """The programs of an epoch; looked up each time, as a callback may change the model."""
-        shuffled = self.shuffle and self.fits
-        return plan_parts(
-            self.model._programs, self.model, self.mode, self.rows, self.batch, shuffled=shuffled
-        )
+        """The programs of an epoch; looked up anew when a callback changed the model."""
+        if self._parts is None or self._parts[0] != Version.number:
+            model, shuffled = self.model, self.shuffle and self.fits
+            found = plan_parts(
+                model._programs, model, self.mode, self.rows, self.batch, shuffled=shuffled
+            )
+            self._parts = (Version.number, found)
+        return self._parts[1]
 
     def check(self) -> None:
         """Trace the steps and look at the labels, so that what is wrong fails before any step.

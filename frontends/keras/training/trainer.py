@@ -10,6 +10,7 @@ from graphc.keras import optimizers
 from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.scope import current_scope, current_trace
+from graphc.keras.engine.weights import per_version
 from graphc.keras.metrics import Mean, Metric
 from graphc.keras.training.arrays import Rows, as_rows, split_rows, unpack_rows, warn_of_nan
 from graphc.keras.training.compile_loss import CompileLoss
@@ -134,13 +135,14 @@ class Trainer:
             found.append(self._loss_tracker)
             found += [self._compile_metrics] if self._compile_metrics is not None else []
             found += self._compile_loss.metrics if self._compile_loss is not None else []
-        return found + self._own_metrics()
+        return found + self._own_metrics
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of `metrics`."""
         return [metric.name for metric in self.metrics]
 
+    @per_version
     def _own_metrics(self) -> list[Metric]:
         known = {id(self._loss_tracker), id(self._compile_metrics)}
         return [
