@@ -48,7 +48,7 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-DEBUG = Knob("GRAPHC_DEBUG", 0, int, "1 to 4: print passes, choices, graphs, everything")
+DEBUG = Knob("GRAPHC_DEBUG", 0, int, "1: print passes and recompiles; 3: the changed graphs too")
 DUMP = Knob("GRAPHC_DUMP", "", str, "a folder: write the graph before and after each pass")
 PASSES = Knob("GRAPHC_PASSES", (), _names, "passes to switch off (-name) or alone to run (name)")
 PASS_LIMIT = Knob("GRAPHC_PASS_LIMIT", -1, int, "run only the first n passes (bisecting)")

@@ -6,6 +6,7 @@ from graphc.keras import wiring
 # isort: on
 from graphc.keras import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -43,7 +44,7 @@ __version__ = "3.15.1"  # the version of Keras whose API this is
 __all__ = [
     "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric",
     "Model", "Operation", "Optimizer", "Regularizer", "Sequential", "Variable", "activations",
-    "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses",
+    "backend", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses",
     "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
     "utils", "wiring",
 ]  # fmt: skip

@@ -143,7 +143,7 @@ MIXERS = [
 ]
 
 
-@pytest.mark.parametrize("build", MIXERS, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", MIXERS, ids=lambda build: build.__name__.split(" at 0x")[0])
 def test_a_mixer_is_named(build: Build) -> None:
     node = _mixing(build)
     assert node is not None and build.__name__.startswith(node.op)

@@ -60,7 +60,7 @@ class Owner:
 
     def __init__(self, program: FakeProgram) -> None:
         self.carry = jnp.zeros(())
-        self.run = Run(program, (), lambda: None, lambda: self.carry, self._put)  # type: ignore[arg-type]
+        self.run = Run(program, (), lambda fresh: None, lambda: self.carry, self._put)  # type: ignore[arg-type]
 
     def _put(self, carry: Any) -> None:
         self.carry = carry
@@ -114,7 +114,7 @@ def test_shared_values_are_asked_for_before_every_chunk() -> None:
     program = FakeProgram()
     owner = Owner(program)
     asked: list[int] = []
-    run = Run(program, (), lambda: asked.append(1), owner.run.take, owner.run.put)  # type: ignore[arg-type]
+    run = Run(program, (), lambda fresh: asked.append(1), owner.run.take, owner.run.put)  # type: ignore[arg-type]
     with config.CHUNK(2):
         run_epoch(run, 6, Pace(1.0), Hooks(), Interrupt())
     assert len(asked) == 3
