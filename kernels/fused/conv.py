@@ -1,8 +1,9 @@
-"""Convolution whose filter gradient is written as matrix products.
+"""Convolution whose gradients are written as matrix products.
 
-XLA's CPU backend computes that gradient as a convolution with a huge window: slow for few input
-channels and 1x1 kernels, and a naive loop inside the body of a scan. The forward pass and the
-input's gradient stay XLA's.
+XLA's CPU backend computes the filter's gradient as a convolution with a huge window: slow for few
+input channels and 1x1 kernels, and a naive loop inside the body of a scan. The input's gradient is
+one product, whose parts are added where they came from. The forward pass stays XLA's, but for a
+single input channel, where it is a few fused multiply-adds.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ Pads = tuple[tuple[int, int], ...]
 Steps = tuple[int, ...]
 Geometry = tuple[Steps, Pads, Steps]  # strides, explicit padding, dilation
 
+SPREAD_BYTES_LIMIT = 64 << 20  # of the product that the input's gradient is added up from
 PATCH_ROWS_LIMIT = 64  # window size times input channels up to which patches are laid out in full
 
 
@@ -108,32 +110,62 @@ def _plain_conv(x: Array, weights: Array, geometry: Geometry) -> Array:
     )
 
 
+def _multiply_adds(x: Array, weights: Array, geometry: Geometry) -> Array:
+    """The convolution of one channel: shifted images times the kernel's numbers, summed."""
+    window = weights.shape[:-2]
+    out = jax.eval_shape(partial(_plain_conv, geometry=geometry), x, weights).shape[1:-1]
+    flat = weights.reshape(-1, weights.shape[-1])  # [positions, O]
+    seen = _shifted_inputs(x, out, window, geometry)
+    total = seen[0] * flat[0]
+    for values, row in zip(seen[1:], flat[1:], strict=True):
+        total = total + values * row
+    return total
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv(x: Array, weights: Array, geometry: Geometry) -> Array:
-    return _plain_conv(x, weights, geometry)
+    few = weights.shape[-2] == 1 and math.prod(weights.shape[:-2]) <= PATCH_ROWS_LIMIT
+    return (_multiply_adds if few else _plain_conv)(x, weights, geometry)
 
 
 def _forward(x: Array, weights: Array, geometry: Geometry) -> tuple[Array, tuple[Array, Array]]:
-    return _plain_conv(x, weights, geometry), (x, weights)
+    return _conv(x, weights, geometry), (x, weights)
 
 
 def _backward(
     geometry: Geometry, residuals: tuple[Array, Array], cotangent: Array
 ) -> tuple[Array, Array]:
     x, weights = residuals
-    pull = jax.linear_transpose(partial(_plain_conv, weights=weights, geometry=geometry), x)
     method = filter_gradient_method(weights.shape[:-2], weights.shape[-2])
     gradient = _METHODS[method](x, cotangent, weights.shape, geometry)
-    return pull(cotangent)[0], gradient.astype(weights.dtype)
+    return _input_gradient(x, weights, cotangent, geometry), gradient.astype(weights.dtype)
+
+
+def _input_gradient(x: Array, weights: Array, cotangent: Array, geometry: Geometry) -> Array:
+    steps, pads, dilation = geometry
+    window, channels = weights.shape[:-2], weights.shape[-2]
+    spread = cotangent.size // cotangent.shape[-1] * math.prod(window) * channels * 4
+    if any(step != 1 for step in steps) or spread > SPREAD_BYTES_LIMIT:
+        pull = jax.linear_transpose(partial(_plain_conv, weights=weights, geometry=geometry), x)
+        return pull(cotangent)[0]
+    parts = cotangent @ weights.reshape(-1, weights.shape[-1]).T  # [B, *out, positions * I]
+    sizes = [n + before + after for n, (before, after) in zip(x.shape[1:-1], pads, strict=True)]
+    total = jnp.zeros((), cotangent.dtype)
+    for index, offsets in enumerate(product(*(range(n) for n in window))):
+        part = parts[..., index * channels : (index + 1) * channels]
+        starts = [o * d for o, d in zip(offsets, dilation, strict=True)]
+        rest = [p - n - s for p, n, s in zip(sizes, part.shape[1:-1], starts, strict=True)]
+        total = total + jnp.pad(part, ((0, 0), *zip(starts, rest, strict=True), (0, 0)))
+    crop = [slice(b, b + n) for (b, _), n in zip(pads, x.shape[1:-1], strict=True)]
+    return total[(slice(None), *crop)].astype(x.dtype)
 
 
 def _shifted_inputs(
-    x: Array, cotangent: Array, window: tuple[int, ...], geometry: Geometry
+    x: Array, out: tuple[int, ...], window: tuple[int, ...], geometry: Geometry
 ) -> list[Array]:
     """What each position of the window sees: one strided slice [B, *out, I] of the padded input."""
     steps, pads, dilation = geometry
     padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    out = cotangent.shape[1:-1]
     slices: list[Array] = []
     for offsets in product(*(range(n) for n in window)):
         starts = [o * d for o, d in zip(offsets, dilation, strict=True)]
@@ -151,12 +183,12 @@ def _product(x: Array, cotangent: Array) -> Array:
 def _from_positions(
     x: Array, cotangent: Array, shape: tuple[int, ...], geometry: Geometry
 ) -> Array:
-    seen = _shifted_inputs(x, cotangent, shape[:-2], geometry)
+    seen = _shifted_inputs(x, cotangent.shape[1:-1], shape[:-2], geometry)
     return jnp.stack([_product(values, cotangent) for values in seen]).reshape(shape)
 
 
 def _from_patches(x: Array, cotangent: Array, shape: tuple[int, ...], geometry: Geometry) -> Array:
-    seen = _shifted_inputs(x, cotangent, shape[:-2], geometry)
+    seen = _shifted_inputs(x, cotangent.shape[1:-1], shape[:-2], geometry)
     return _product(jnp.concatenate(seen, axis=-1), cotangent).reshape(shape)
 
 
