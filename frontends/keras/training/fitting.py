@@ -81,6 +81,7 @@ class Epochs:
             self.callbacks.on_train_begin()
             for epoch in range(first, last):
                 logs = self._epoch(epoch, interrupt)
+                interrupt.check()
                 if model.stop_training:
                     break
             if getattr(model.optimizer, "use_ema", False):
