@@ -6,7 +6,6 @@ import inspect
 import warnings
 from typing import Any
 
-from graphc.errors import located
 from graphc.keras.engine import tracking
 from graphc.keras.engine.building import (
     build_arguments,
@@ -341,9 +340,6 @@ class Layer(LayerWeights, Operation):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-    def _located(self, message: str) -> str:
-        return located(message, self.name, self._source)
 
 
 def tracking_sublayers(layer: Any) -> list[Any]:

@@ -1,7 +1,5 @@
 """Configurations of models: ours and Keras's read each other's, and copies are equal."""
 
-from __future__ import annotations
-
 import copy
 import json
 import pickle
