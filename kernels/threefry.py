@@ -1,10 +1,12 @@
-"""JAX's threefry generator in NumPy, bit for bit: draws on the host that need no compilation.
+"""JAX's threefry generator, bit for bit; in NumPy, draws on the host that need no compilation.
 
 For weights of a usual size, compiling a draw takes a hundred times as long as drawing.
 Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +15,8 @@ PARITY = np.uint32(0x1BD11BDA)
 EXPONENT_OF_ONE = np.uint32(0x3F800000)
 
 
-def threefry_2x32(
-    key: np.ndarray, high: np.ndarray, low: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Hash pairs of uint32 counters [n] under a key [2]; twenty rounds."""
+def threefry_2x32(key: Any, high: Any, low: Any) -> tuple[Any, Any]:
+    """Hash pairs of uint32 counters [n] under a key [2]; twenty rounds, of NumPy or JAX arrays."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
     with np.errstate(over="ignore"):
         x, y = high + schedule[0], low + schedule[1]

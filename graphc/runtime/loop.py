@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from graphc import config
+from graphc.runtime.memory import kept
 from graphc.runtime.step import Program
 
 TARGET_SECONDS = 0.25  # a chunk's length in time: a live bar and a prompt Ctrl-C
@@ -139,6 +140,11 @@ class Run:
 
 def run_epoch(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Interrupt) -> Any:
     """Do one pass of `steps` steps in chunks; return the logs of the last one."""
+    with kept(run.program.target):
+        return _run_chunks(run, steps, pace, hooks, interrupt)
+
+
+def _run_chunks(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Interrupt) -> Any:
     position = 0
     logs: Any = ()
     while position < steps:

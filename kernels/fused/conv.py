@@ -1,9 +1,9 @@
 """Convolution whose gradients are written as matrix products.
 
 XLA's CPU backend computes the filter's gradient as a convolution with a huge window: slow for few
-input channels and 1x1 kernels, and a naive loop inside the body of a scan. The input's gradient is
-one product, whose parts are added where they came from. The forward pass stays XLA's, but for a
-single input channel, where it is a few fused multiply-adds.
+input channels and 1x1 kernels, and a naive loop inside the body of a scan. The forward pass and the
+input's gradient stay XLA's, but for a single input channel, whose forward pass is a few fused
+multiply-adds.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ Pads = tuple[tuple[int, int], ...]
 Steps = tuple[int, ...]
 Geometry = tuple[Steps, Pads, Steps]  # strides, explicit padding, dilation
 
-SPREAD_BYTES_LIMIT = 64 << 20  # of the product that the input's gradient is added up from
-PATCH_ROWS_LIMIT = 64  # window size times input channels up to which patches are laid out in full
+PATCH_LIMIT = 64  # window size times input channels up to which patches are laid out in full
+ROW_LIMIT = 256  # window width times input channels up to which rows of a patch are laid out
 
 
 def filter_gradient_method(window: tuple[int, ...], channels: int) -> str:
     """How the filter gradient is computed, from the kernel's window and input channels.
 
-    - "pointwise": the window is 1x1, so it is one product of the input with the cotangent;
     - "patches": few channels make thin products, so patches (im2col) are laid out for one product;
-    - "positions": one product for each position in the window, without laying out patches.
+    - "rows": the window's last axis is laid out, and there is one product for each other offset;
+    - "positions": one product for each position in the window, without laying anything out.
     """
-    if math.prod(window) == 1:
-        return "pointwise"
-    if math.prod(window) * channels <= PATCH_ROWS_LIMIT:
+    if math.prod(window) * channels <= PATCH_LIMIT:
         return "patches"
+    if window[-1] > 1 and window[-1] * channels <= ROW_LIMIT:
+        return "rows"
     return "positions"
 
 
@@ -85,7 +85,8 @@ def conv_product_gradient(
     rank = array.ndim - 2
     steps, dilation = per_axis(strides, rank), per_axis(dilation_rate, rank)
     pads = _explicit_pads(padding, array.shape[1:-1], weights.shape[:rank], steps, dilation)
-    return add_bias(_conv(array, weights, (steps, pads, dilation)), bias, data_format)
+    offset = None if bias is None else jnp.asarray(bias)
+    return _conv(array, weights, offset, (steps, pads, dilation))
 
 
 def _explicit_pads(
@@ -122,42 +123,34 @@ def _multiply_adds(x: Array, weights: Array, geometry: Geometry) -> Array:
     return total
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _conv(x: Array, weights: Array, geometry: Geometry) -> Array:
-    few = weights.shape[-2] == 1 and math.prod(weights.shape[:-2]) <= PATCH_ROWS_LIMIT
-    return (_multiply_adds if few else _plain_conv)(x, weights, geometry)
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _conv(x: Array, weights: Array, bias: Array | None, geometry: Geometry) -> Array:
+    few = weights.shape[-2] == 1 and math.prod(weights.shape[:-2]) <= PATCH_LIMIT
+    result = (_multiply_adds if few else _plain_conv)(x, weights, geometry)
+    return add_bias(result, bias, "channels_last")
 
 
-def _forward(x: Array, weights: Array, geometry: Geometry) -> tuple[Array, tuple[Array, Array]]:
-    return _conv(x, weights, geometry), (x, weights)
+Residuals = tuple[Array, Array, Array | None]
+
+
+def _forward(
+    x: Array, weights: Array, bias: Array | None, geometry: Geometry
+) -> tuple[Array, Residuals]:
+    return _conv(x, weights, bias, geometry), (x, weights, bias)
 
 
 def _backward(
-    geometry: Geometry, residuals: tuple[Array, Array], cotangent: Array
-) -> tuple[Array, Array]:
-    x, weights = residuals
+    geometry: Geometry, residuals: Residuals, cotangent: Array
+) -> tuple[Array, Array, Array | None]:
+    x, weights, bias = residuals
+    pull = jax.linear_transpose(partial(_plain_conv, weights=weights, geometry=geometry), x)
     method = filter_gradient_method(weights.shape[:-2], weights.shape[-2])
-    gradient = _METHODS[method](x, cotangent, weights.shape, geometry)
-    return _input_gradient(x, weights, cotangent, geometry), gradient.astype(weights.dtype)
-
-
-def _input_gradient(x: Array, weights: Array, cotangent: Array, geometry: Geometry) -> Array:
-    steps, pads, dilation = geometry
-    window, channels = weights.shape[:-2], weights.shape[-2]
-    spread = cotangent.size // cotangent.shape[-1] * math.prod(window) * channels * 4
-    if any(step != 1 for step in steps) or spread > SPREAD_BYTES_LIMIT:
-        pull = jax.linear_transpose(partial(_plain_conv, weights=weights, geometry=geometry), x)
-        return pull(cotangent)[0]
-    parts = cotangent @ weights.reshape(-1, weights.shape[-1]).T  # [B, *out, positions * I]
-    sizes = [n + before + after for n, (before, after) in zip(x.shape[1:-1], pads, strict=True)]
-    total = jnp.zeros((), cotangent.dtype)
-    for index, offsets in enumerate(product(*(range(n) for n in window))):
-        part = parts[..., index * channels : (index + 1) * channels]
-        starts = [o * d for o, d in zip(offsets, dilation, strict=True)]
-        rest = [p - n - s for p, n, s in zip(sizes, part.shape[1:-1], starts, strict=True)]
-        total = total + jnp.pad(part, ((0, 0), *zip(starts, rest, strict=True), (0, 0)))
-    crop = [slice(b, b + n) for (b, _), n in zip(pads, x.shape[1:-1], strict=True)]
-    return total[(slice(None), *crop)].astype(x.dtype)
+    flat = cotangent.reshape(-1, cotangent.shape[-1])
+    gradient = _METHODS[method](x, flat, cotangent.shape[1:-1], weights.shape, geometry)
+    # The bias's as a product too: XLA would form the cotangent once more for a sum over 4 axes.
+    ones = jnp.ones(len(flat), flat.dtype)
+    shift = None if bias is None else (ones @ flat).astype(bias.dtype)
+    return pull(cotangent)[0], gradient.astype(weights.dtype), shift
 
 
 def _shifted_inputs(
@@ -175,26 +168,47 @@ def _shifted_inputs(
     return slices
 
 
-def _product(x: Array, cotangent: Array) -> Array:
-    """Contract all but the channels: [B, *out, I] and [B, *out, O] to [I, O]."""
-    return x.reshape(-1, x.shape[-1]).T @ cotangent.reshape(-1, cotangent.shape[-1])
+def _from_slices(slices: list[Array], flat: Array) -> Array:
+    """One product for each slice [B, *out, n] with the flat cotangent: [slices * n, O]."""
+    products = [values.reshape(-1, values.shape[-1]).T @ flat for values in slices]
+    return jnp.concatenate(products)
 
 
 def _from_positions(
-    x: Array, cotangent: Array, shape: tuple[int, ...], geometry: Geometry
+    x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
 ) -> Array:
-    seen = _shifted_inputs(x, cotangent.shape[1:-1], shape[:-2], geometry)
-    return jnp.stack([_product(values, cotangent) for values in seen]).reshape(shape)
+    return _from_slices(_shifted_inputs(x, out, shape[:-2], geometry), flat).reshape(shape)
 
 
-def _from_patches(x: Array, cotangent: Array, shape: tuple[int, ...], geometry: Geometry) -> Array:
-    seen = _shifted_inputs(x, cotangent.shape[1:-1], shape[:-2], geometry)
-    return _product(jnp.concatenate(seen, axis=-1), cotangent).reshape(shape)
+def _from_patches(
+    x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
+) -> Array:
+    seen = _shifted_inputs(x, out, shape[:-2], geometry)
+    return _from_slices([jnp.concatenate(seen, axis=-1)], flat).reshape(shape)
 
 
-_METHODS: dict[str, Callable[[Array, Array, tuple[int, ...], Geometry], Array]] = {
-    "pointwise": _from_positions,
+def _from_rows(
+    x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
+) -> Array:
+    height = x.shape[1:-2]
+    sideways, rest = _split(geometry)
+    rows = _shifted_inputs(x, (*height, out[-1]), (*(1 for _ in height), shape[-3]), sideways)
+    laid_out = jnp.concatenate(rows, axis=-1)  # [B, *height, out, width * I]
+    seen = _shifted_inputs(laid_out, out, (*shape[:-3], 1), rest)
+    return _from_slices(seen, flat).reshape(shape)
+
+
+def _split(geometry: Geometry) -> tuple[Geometry, Geometry]:
+    """The geometry along the last axis alone, and along the others alone."""
+    steps, pads, dilation = geometry
+    n = len(steps) - 1
+    last = (1,) * n + steps[-1:], ((0, 0),) * n + pads[-1:], (1,) * n + dilation[-1:]
+    return last, ((*steps[:-1], 1), (*pads[:-1], (0, 0)), (*dilation[:-1], 1))
+
+
+_METHODS: dict[str, Callable[[Array, Array, Steps, tuple[int, ...], Geometry], Array]] = {
     "patches": _from_patches,
+    "rows": _from_rows,
     "positions": _from_positions,
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from functools import partial
 from itertools import product
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -71,37 +72,31 @@ def _window_elements(x: Array, window: tuple[int, ...]) -> list[Array]:
     ]
 
 
-def _forward(x: Array, window: tuple[int, ...]) -> tuple[Array, tuple[Array, Array]]:
+def _forward(x: Array, window: tuple[int, ...]) -> tuple[Array, tuple[Array, tuple[int, ...]]]:
+    """The maxima, and where in its window each was found: all that the gradient needs."""
     result, *others = _window_elements(x, window)
-    for element in others:
-        result = jnp.maximum(result, element)
-    return result, (x, result)
+    dtype = np.uint8 if math.prod(window) <= 256 else np.int32
+    found = jnp.zeros(result.shape, dtype)
+    for position, element in enumerate(others, 1):
+        # NaN is larger than any number, and the first one stays.
+        larger = (element > result) | ((element != element) & (result == result))
+        result = jnp.where(larger, element, result)
+        found = jnp.where(larger, dtype(position), found)
+    return result, (found, x.shape)
 
 
 def _backward(
-    window: tuple[int, ...], residuals: tuple[Array, Array], cotangent: Array
+    window: tuple[int, ...], residuals: tuple[Array, tuple[int, ...]], cotangent: Array
 ) -> tuple[Array]:
-    x, y = residuals
-    free = jnp.ones(y.shape, bool)
-    parts: list[Array] = []
-    for element in _window_elements(x, window):
-        # NaN is never equal to itself, so a window whose maximum is NaN would lose its gradient.
-        hit = free & ((element == y) | (element != element))
-        parts.append(jnp.where(hit, cotangent, 0))
-        free = free & ~hit
-    return (_interleave(parts, window, x.shape),)
-
-
-def _interleave(parts: Sequence[Array], window: tuple[int, ...], shape: Sequence[int]) -> Array:
-    """The inverse of `_window_elements`, zero in the remainder that "valid" cuts off."""
-    small = parts[0].shape
-    stacked = jnp.stack(parts).reshape((*window, *small))
-    order = [a for axis in range(len(small)) for a in (axis + len(window), axis)]
-    whole = stacked.transpose(order).reshape(
-        [n * size for n, size in zip(small, window, strict=True)]
-    )
+    found, shape = residuals
+    spread = [axis for n in window for axis in (1, n)]  # an axis of positions after each axis
+    positions = np.arange(math.prod(window), dtype=found.dtype).reshape(spread)
+    inner = tuple(range(1, 2 * len(window), 2))
+    hit = jnp.expand_dims(found, inner) == positions
+    whole = jnp.where(hit, jnp.expand_dims(cotangent, inner), 0)
+    whole = whole.reshape([n * size for n, size in zip(found.shape, window, strict=True)])
     rest = [(0, n - m) for n, m in zip(shape, whole.shape, strict=True)]
-    return jnp.pad(whole, rest)
+    return (jnp.pad(whole, rest),)  # zero in the remainder that "valid" cuts off
 
 
 _pool.defvjp(_forward, _backward)

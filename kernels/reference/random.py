@@ -119,13 +119,19 @@ def dropout(
     the surviving values, by one unit in the last place. Source: Srivastava et al., JMLR 15, 2014.
     """
     array = jnp.asarray(x)
-    shape = array.shape if noise_shape is None else _filled(noise_shape, array.shape)
+    shape = array.shape if noise_shape is None else filled(noise_shape, array.shape)
     keep = jnp.asarray(1.0 - rate)
-    mask = jnp.broadcast_to(jax.random.bernoulli(_key(seed), keep, shape), array.shape)
+    return scaled_survivors(array, jax.random.bernoulli(_key(seed), keep, shape), keep)
+
+
+def scaled_survivors(array: Array, mask: Array, keep: Array) -> Array:
+    """`array / keep` where `mask` is true, else 0."""
     # At rate 1 nothing survives: dividing by 1 instead keeps the derivative finite.
     divisor = jnp.where(keep == 0, 1, keep).astype(array.dtype)
-    return lax.select(mask, array / divisor, jnp.zeros_like(array))
+    shown = jnp.broadcast_to(mask, array.shape)
+    return lax.select(shown, array / divisor, jnp.zeros_like(array))
 
 
-def _filled(noise_shape: tuple[int | None, ...], shape: Shape) -> Shape:
+def filled(noise_shape: tuple[int | None, ...], shape: Shape) -> Shape:
+    """`noise_shape` with the sizes of `shape` in place of None."""
     return tuple(shape[axis] if size is None else size for axis, size in enumerate(noise_shape))

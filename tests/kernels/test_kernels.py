@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.dtypes import float0
 
 from graphc.kernels import OPS, Signature, Target, TensorSpec, select
 from graphc.kernels.cases import CASES
@@ -32,7 +33,8 @@ def alone(function, attrs):
 
     def both(operands, cotangent):
         result, pull = jax.vjp(lambda *xs: function(*xs, **attrs), *operands)
-        return result, pull(cotangent)
+        # Integer operands, seeds for one, have gradients of dtype float0: nothing to compare.
+        return result, [g for g in pull(cotangent) if g is not None and g.dtype != float0]
 
     return both
 
@@ -76,7 +78,7 @@ def test_kernel_agrees_with_reference(case, kernel, transform):
 
 
 def test_kernels_are_tried_at_all():
-    assert {case.values[0].op for case in PAIRS} >= {"nn.conv", "nn.max_pool"}
+    assert {case.values[0].op for case in PAIRS} >= {"nn.conv", "nn.dropout", "nn.max_pool"}
 
 
 def chosen(op, attrs, *shapes, dtype="float32", target=CPU):
