@@ -23,6 +23,7 @@ from graphc.runtime.loop import (
     interruptible,
     run_epoch,
 )
+from graphc.spec import Target
 
 _count = jax.jit(
     lambda carry, begin, end: carry + (end - begin).astype("float32"), donate_argnums=0
@@ -41,6 +42,7 @@ class FakeProgram:
     """A program that counts its steps in a donated carry."""
 
     form: str = "scan"
+    target: Target = field(default_factory=lambda: Target("cpu"))
     flops: int = 0
     step: FakeStep = field(default_factory=FakeStep)
     calls: list[tuple[int, int]] = field(default_factory=list)
