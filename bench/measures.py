@@ -86,8 +86,8 @@ def steady_state(
 ) -> Result:
     """Epoch and predict times of warm, long-lived processes, and what memory they came to hold."""
     asked: dict[str, dict[str, Any]] = {
-        "epoch": {"do": "epoch", "validated": False, "fits": workload.fits},
-        "epoch_validated": {"do": "epoch", "validated": True, "fits": workload.fits},
+        "epoch": {"do": "epoch", "validated": False, "epochs": workload.epochs},
+        "epoch_validated": {"do": "epoch", "validated": True, "epochs": workload.epochs},
         "predict": {"do": "predict", "calls": effort.calls},
     }
     rows: list[Row] = []

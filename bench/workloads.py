@@ -33,8 +33,8 @@ class Workload:
     """One model with its data, as a tutorial has them.
 
     `prepare` does in the worker what the tutorial does to the stored arrays before `fit`;
-    `fits` is how many fits one sample of the epoch time is the mean of, for epochs too short for
-    the clock; `targets` says how many times faster than the peer each measure must be.
+    `epochs` is the length of the fit whose mean epoch is one sample: the tutorial's where that is
+    soon over; `targets` says how many times faster than the peer each measure must be.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Workload:
     load: Callable[[], Source]
     prepare: Callable[[Mapping[str, np.ndarray]], Arrays]
     batch: int
-    fits: int
+    epochs: int
     targets: Mapping[str, float]
 
     @property
@@ -195,19 +195,19 @@ WORKLOADS = {
     for workload in (
         Workload(
             "tutorial_1", "MLP 784-128-10", build_mlp, load_digits, scaled,
-            batch=32, fits=1, targets={"epoch": 1.5} | COMMON,
+            batch=32, epochs=2, targets={"epoch": 1.5} | COMMON,
         ),
         Workload(
             "tutorial_2", "functional 20-64-64-1", build_functional, load_made_up, as_stored,
-            batch=32, fits=5, targets={"epoch": 6.0} | COMMON,
+            batch=32, epochs=10, targets={"epoch": 6.0} | COMMON,
         ),
         Workload(
             "tutorial_4", "embedding and mean", build_reviews, load_reviews, as_stored,
-            batch=512, fits=2, targets={"epoch": 1.5, "epoch_validated": 1.5} | COMMON,
+            batch=512, epochs=5, targets={"epoch": 1.5, "epoch_validated": 1.5} | COMMON,
         ),
         Workload(
             "convnet", "MNIST convnet", build_convnet, load_few_digits, scaled_with_channel,
-            batch=128, fits=1, targets={"epoch": 2.0, "epoch_validated": 2.0} | COMMON,
+            batch=128, epochs=1, targets={"epoch": 2.0, "epoch_validated": 2.0} | COMMON,
         ),
     )
 }  # fmt: skip

@@ -103,7 +103,8 @@ def exact(value: Any) -> Any:
 def fingerprint(graph: Graph) -> str:
     """Return a digest of the structure: ops, wiring, attributes and specs; no names, no lines.
 
-    Callables count by identity: whoever keys a cache by this must keep the graph alive with it.
+    Callables count by their `digest`, and without one by identity: whoever keys a cache by this
+    must keep the graph alive with it.
     """
     digest = hashlib.sha256()
     index: dict[Node, int] = {}
@@ -129,5 +130,5 @@ def fingerprint(graph: Graph) -> str:
 
 def _stable(value: Any) -> str:
     if callable(value):
-        return f"<{type(value).__name__} {id(value):x}>"
+        return getattr(value, "digest", "") or f"<{type(value).__name__} {id(value):x}>"
     return repr(value)

@@ -121,7 +121,7 @@ def test_a_worker_tells_of_its_errors_and_lives_on(bench, tmp_path) -> None:
         with pytest.raises(
             bench.peers.PeerError, match=r"graphc failed in `epoch`:(.|\n)*KeyError"
         ):
-            worker.ask("epoch", validated=False, fits=1)
+            worker.ask("epoch", validated=False, epochs=1)
         assert worker.ask("peak_memory") > 2**20
     with pytest.raises((bench.peers.PeerError, ValueError)):
         worker.ask("peak_memory")

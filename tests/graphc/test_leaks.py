@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -105,6 +106,63 @@ def test_another_structure_compiles_again(compiles: Compiles) -> None:
     for units in (7, 8):
         _model(units).fit(x, y, batch_size=16, verbose=0)
     assert (compiles.steps, cache_info().misses) == (2, 2)
+
+
+class Scaled(keras.layers.Layer):
+    """A raw-JAX layer with a weight, a number and an array of its own."""
+
+    def __init__(self, factor: float = 2.0, offset: float = 0.0) -> None:
+        super().__init__()
+        self.factor, self.offset = factor, np.full(7, offset, "float32")
+
+    def build(self, shape: Any) -> None:
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, x: Any) -> Any:
+        return jnp.tanh(jax.nn.relu(jnp.asarray(x) * self.scale[...]) * self.factor) + self.offset
+
+
+def _with_layer(layer: Any) -> Any:
+    dense = keras.layers.Dense(7, activation="relu")
+    model = keras.Sequential([keras.Input((5,)), dense, layer, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def _fit_with(*layers: Any) -> None:
+    x, y = _rows(32)
+    for layer in layers:
+        _with_layer(layer).fit(x, y, batch_size=16, verbose=0)
+
+
+def test_raw_jax_layers_rebuilt_compile_once(compiles: Compiles) -> None:
+    _fit_with(Scaled())
+    before = cache_info().misses
+    _fit_with(*(Scaled() for _ in range(5)))
+    assert (compiles.steps, cache_info().misses) == (1, before)
+
+
+@pytest.mark.parametrize("other", [{"factor": 3.0}, {"offset": 1.0}], ids=["number", "array"])
+def test_raw_jax_layers_that_differ_are_told_apart(compiles: Compiles, other: Any) -> None:
+    _fit_with(Scaled(), Scaled(**other))
+    assert compiles.steps == 2
+
+
+def test_derivative_rules_of_a_users_are_told_apart(compiles: Compiles) -> None:
+    x, y = _rows(16)
+    weights = []
+    for factor in (1.0, 5.0):
+
+        @jax.custom_jvp
+        def identity(x: Any) -> Any:
+            return x * 1.0
+
+        identity.defjvp(lambda p, t, factor=factor: (p[0] * 1.0, t[0] * factor))
+        keras.utils.set_random_seed(0)
+        model = _with_layer(keras.layers.Lambda(lambda x, f=identity: f(jnp.asarray(x))))
+        model.fit(x, y, batch_size=16, verbose=0)
+        weights.append(model.get_weights()[0])
+    assert not np.allclose(*weights)
 
 
 ROUNDS = """

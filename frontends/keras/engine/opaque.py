@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+
 from graphc.errors import SymbolConversionError
+from graphc.keras.engine.jaxpr import Opaque
 from graphc.keras.engine.scope import Scope, TraceScope, current_trace, entered
 from graphc.keras.engine.structure import flatten, pack_as
 from graphc.keras.engine.tensor import Symbol
 
 
-class OpaqueCall:
-    """A Python function of arrays as an attribute of a `core.call` node (equal by identity)."""
+class ArrayCall:
+    """A user's call as a function of its symbolic arguments and its variables, all arrays."""
 
     def __init__(
-        self, function: Callable[..., Any], arguments: Any, variables: Sequence[Any], name: str
+        self, function: Callable[..., Any], arguments: Any, variables: Sequence[Any]
     ) -> None:
-        self.function, self.variables, self.name = function, tuple(variables), name
+        self.function, self.variables = function, tuple(variables)
         leaves = flatten(arguments)
         self.places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Symbol)]
         self.arguments = pack_as(arguments, [None if isinstance(i, Symbol) else i for i in leaves])
         self.outputs: Any = None
-        self.loss_count = 0
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         count = len(self.places)
@@ -37,12 +39,8 @@ class OpaqueCall:
         scope = Scope(dict(zip(self.variables, arrays[count:], strict=True)))
         with entered(scope):
             self.outputs = self.function(*args, **kwargs)
-        self.loss_count = len(scope.losses)
         state = [scope.read(variable) for variable in self.variables if not variable.trainable]
         return (*flatten(self.outputs), *state, *scope.losses)
-
-    def __repr__(self) -> str:
-        return f"<opaque {self.name}>"
 
 
 def open_or_opaque(
@@ -69,11 +67,14 @@ def open_or_opaque(
 def _refused_symbol(error: Exception) -> bool:
     """Return whether an error means that a symbol met code which needs arrays.
 
-    NumPy asks the symbol, which raises our error; JAX raises its own, naming the type or the hook.
+    NumPy asks the symbol, which raises our error; JAX raises its own, naming the type, the hook, or
+    the symbol itself.
     """
     if isinstance(error, SymbolConversionError):
         return True
-    return "__jax_array__" in str(error) or f"{Symbol.__module__}." in str(error)
+    return any(
+        name in str(error) for name in ("__jax_array__", f"{Symbol.__module__}.", "<Symbol ")
+    )
 
 
 def opaque_call(
@@ -85,17 +86,15 @@ def opaque_call(
     name: str,
 ) -> Any:
     """Emit one `core.call` node that runs `function(*args, **kwargs)` on arrays."""
-    arguments = (args, kwargs)
-    call = OpaqueCall(function, arguments, variables, name)
-    operands = [leaf for leaf in flatten(arguments) if isinstance(leaf, Symbol)]
+    call = ArrayCall(function, (args, kwargs), variables)
+    operands = [leaf for leaf in flatten((args, kwargs)) if isinstance(leaf, Symbol)]
     operands += [trace.read(variable) for variable in variables]
-    results = trace.emit("core.call", operands, {"fn": call})
+    specs = [jax.ShapeDtypeStruct(operand.shape, operand.dtype) for operand in operands]
+    results = trace.emit("core.call", operands, {"fn": Opaque(jax.make_jaxpr(call)(*specs), name)})
     leaves = flatten(call.outputs)
     outputs, rest = results[: len(leaves)], list(results[len(leaves) :])
-    changing = [variable for variable in variables if not variable.trainable]
-    for variable in changing:
-        trace.write(variable, rest.pop(0))
+    for variable in variables:
+        if not variable.trainable:
+            trace.write(variable, rest.pop(0))
     trace.losses.extend(rest)
-    call_outputs = pack_as(call.outputs, list(outputs))
-    call.outputs = None
-    return call_outputs
+    return pack_as(call.outputs, list(outputs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -27,12 +28,12 @@ class Rows:
         """The nested structure, with None for what is absent."""
         return (self.x, self.y, self.sample_weight)
 
-    @property
+    @cached_property
     def leaves(self) -> list[Any]:
         """The arrays."""
         return [leaf for leaf in flatten(self.structure) if leaf is not None]
 
-    @property
+    @cached_property
     def count(self) -> int:
         """The number of rows."""
         return int(self.leaves[0].shape[0])
