@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,21 @@ class InputLayer(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name or auto_name("input_layer"))
-        if kwargs.get("input_shape") is not None and shape is None:
-            shape = kwargs["input_shape"]
-        if shape is None and batch_shape is None:
-            raise ValueError("You must pass a `shape` argument.")
-        if batch_shape is None:
-            batch_shape = (batch_size, *((shape,) if isinstance(shape, (int, str)) else shape))
-        self.batch_shape = _sizes(batch_shape)
-        self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
-        tensor = input_tensor
-        if tensor is None:
-            tensor = KerasTensor(self.batch_shape, dtype or "float32", self.sparse, name=name)
+        if "input_shape" in kwargs:
+            warnings.warn(
+                "Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2
+            )
+            shape = kwargs.pop("input_shape")
+        batch_shape = kwargs.pop("batch_input_shape", batch_shape)
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
+        given = {"shape": shape, "batch_size": batch_size, "batch_shape": batch_shape}
+        if input_tensor is None:
+            tensor = KerasTensor(_whole_shape(**given), dtype or "float32", bool(sparse), name=name)
+        else:
+            tensor = _checked(input_tensor, {**given, "dtype": dtype, "sparse": sparse})
+        self.batch_shape = tuple(tensor.shape)
+        self.sparse, self.ragged, self.optional = bool(tensor.sparse), bool(ragged), optional
         self._dtype = tensor.dtype
         self.built = True
         self.input_spec = InputSpec(shape=self.batch_shape)
@@ -72,12 +77,49 @@ class InputLayer(Layer):
         return cls(**config)
 
 
+def _whole_shape(shape: Any, batch_size: Any, batch_shape: Any) -> tuple[int | None, ...]:
+    """The shape with the batch, from what was given of it."""
+    for name, value in {"shape": shape, "batch_size": batch_size}.items():
+        if value is not None and batch_shape is not None:
+            raise ValueError(f"You cannot pass both `{name}` and `batch_shape` at the same time.")
+    if shape is None and batch_shape is None:
+        raise ValueError("You must pass a `shape` argument.")
+    if batch_shape is None:
+        batch_shape = (batch_size, *((shape,) if isinstance(shape, (int, str)) else shape))
+    return _sizes(batch_shape)
+
+
+def _checked(tensor: Any, given: dict[str, Any]) -> KerasTensor:
+    """`tensor`, if it is symbolic and nothing given beside it says otherwise."""
+    if not isinstance(tensor, KerasTensor):
+        raise ValueError(
+            "Argument `input_tensor` must be a KerasTensor. "
+            f"Received invalid type: input_tensor={tensor} (of type {type(tensor)})"
+        )
+    sizes = tuple(tensor.shape)
+    has = {
+        "shape": sizes[1:], "batch_size": sizes[0] if sizes else None, "batch_shape": sizes,
+        "dtype": tensor.dtype, "sparse": tensor.sparse,
+    }  # fmt: skip
+    for name, value in given.items():
+        wanted = tuple(value) if name.endswith("shape") and value is not None else value
+        if value is not None and wanted != has[name]:
+            raise ValueError(
+                "When providing the `input_tensor` argument, you cannot provide an incompatible "
+                f"`{name}` argument. Received: {name}={value!r}, and the tensor has {has[name]!r}"
+            )
+    return tensor
+
+
 def _sizes(shape: Any) -> tuple[int | None, ...]:
-    whole = [isinstance(size, (int, np.integer)) and not isinstance(size, bool) for size in shape]
+    whole = [
+        isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 0
+        for size in shape
+    ]
     if all(fits or size is None for fits, size in zip(whole, shape, strict=True)):
         return tuple(None if size is None else int(size) for size in shape)
     raise ValueError(
-        "Expected the sizes of an `Input` to be integers, or None for any size. "
+        "Expected the sizes of an `Input` to be integers of at least 0, or None for any size. "
         f"Received: {tuple(shape)}, batch size included"
     )
 
