@@ -27,4 +27,4 @@ def fresh_names() -> None:
     """Start automatic names anew, here and in the oracle, so that they agree in any order."""
     keras.utils.clear_session()
     if "keras" in sys.modules and hasattr(sys.modules["keras"], "backend"):
-        sys.modules["keras"].backend.clear_session()
+        sys.modules["keras"].backend.clear_session(free_memory=False)  # it takes long
