@@ -14,6 +14,8 @@ from graphc import keras as ours
 MARKS = [
     pytest.mark.oracle,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # in Keras
+    # Keras asks JAX for int64, of which JAX 0.11 complains.
+    pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64 requested in ShapeDtypeSt"),
 ]
 
 STEPS, BATCH = 5, 4
