@@ -29,11 +29,11 @@ def threefry_2x32(key: Any, high: Any, low: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def random_bits(key: np.ndarray, count: int) -> np.ndarray:
-    """Return `jax.random.bits(key, (count,))` as uint32 [count]."""
+def random_bits(key: Any, count: int) -> np.ndarray:
+    """Return `jax.random.bits(key, (count,))` as uint32 [count]; for keys [2, n, 1], [n, count]."""
     index = np.arange(count, dtype=np.uint64)
     high = (index >> np.uint64(32)).astype(np.uint32)
-    x, y = threefry_2x32(key.astype(np.uint32), high, index.astype(np.uint32))
+    x, y = threefry_2x32(key, high, index.astype(np.uint32))
     return x ^ y
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ from graphc.runtime.device import put
 
 PADDING_BITS = np.uint32(0xFFFFFFFF)  # larger than any row's
 SMALL_ORDER = 1 << 13  # rows up to which an order travels with the call sooner than ahead of it
+ORDERS_AHEAD = 1 << 12  # rows of the orders that are made in one go
 PADDABLE = 64 << 20  # bytes below which arrays are padded to a common capacity
 
 
@@ -73,15 +74,27 @@ def epoch_order(seed: int, epoch: int, count: int, capacity: int) -> Any:
     Rows are sorted by random bits, padding last. The same bits are sorted on the host when that is
     the device anyway, which saves a compilation, and on the device otherwise.
     """
-    key = np.array([seed & 0xFFFFFFFF, epoch], np.uint32)
     if jax.default_backend() != "cpu":
+        key = np.array([seed & 0xFFFFFFFF, epoch], np.uint32)
         return _order_on_device(key, np.int32(count), capacity)
-    bits = threefry.random_bits(key, capacity) >> np.uint32(1)
-    bits[count:] = PADDING_BITS
+    if capacity > SMALL_ORDER:
+        return put(_orders(seed, epoch, 1, count, capacity)[0])
+    block = max(1, ORDERS_AHEAD // capacity)
+    return _kept_orders(seed, epoch // block * block, block, count, capacity)[epoch % block]
+
+
+def _orders(seed: int, first: int, epochs: int, count: int, capacity: int) -> np.ndarray:
+    """Return the orders of so many epochs [epochs, capacity]."""
+    keys = np.uint32(seed & 0xFFFFFFFF), np.arange(first, first + epochs, dtype=np.uint32)[:, None]
+    bits = threefry.random_bits(keys, capacity) >> np.uint32(1)
+    bits[:, count:] = PADDING_BITS
     # Position below the bits makes each key unique, so a fast sort is as good as a stable one.
-    keys = bits.astype(np.uint64) << np.uint64(32) | np.arange(capacity, dtype=np.uint64)
-    order = np.sort(keys).astype(np.uint32).view(np.int32)
-    return order if capacity <= SMALL_ORDER else put(order)
+    unique = bits.astype(np.uint64) << np.uint64(32) | np.arange(capacity, dtype=np.uint64)
+    return np.sort(unique).astype(np.uint32).view(np.int32)
+
+
+# Hashing few rows takes as long as calling NumPy does, so several epochs are made in one go.
+_kept_orders = lru_cache(maxsize=1)(_orders)
 
 
 @partial(jax.jit, static_argnums=(2,))
