@@ -25,7 +25,7 @@ class Builder:
     def __init__(self) -> None:
         self.scope = ""
         self.source = ""
-        self._nodes: list[Node] = []
+        self._nodes: dict[Node, None] = {}  # an ordered set
         self._numbered: dict[Any, Node] = {}
         self._roles: dict[str, list[Value]] = {"param": [], "state": [], "input": []}
 
@@ -40,6 +40,10 @@ class Builder:
     def input(self, spec: TensorSpec, name: str = "") -> Value:
         """Declare the next input."""
         return self._declare("input", spec, name)
+
+    def owns(self, value: Value) -> bool:
+        """Return whether the value was made here, and not by the builder of another graph."""
+        return value.node in self._nodes
 
     def constant(self, value: Any) -> Value:
         """Return a constant: a Python scalar stays weakly typed, anything else is an array."""
@@ -96,7 +100,7 @@ class Builder:
 
     def _declare(self, role: str, spec: TensorSpec, name: str) -> Value:
         node = Node(f"core.{role}", (), {"name": name}, (spec,), self.scope, self.source)
-        self._nodes.append(node)
+        self._nodes[node] = None
         self._roles[role].append(Value(node))
         return self._roles[role][-1]
 
@@ -118,7 +122,7 @@ class Builder:
         if node is None:
             node = Node(op, inputs, attrs, specs, self.scope, self.source)
             self._numbered[key] = node
-            self._nodes.append(node)
+            self._nodes[node] = None
         return node
 
     def _infer(

@@ -35,8 +35,28 @@ def _elementwise(node: Node) -> int:
     return max([*operands, *(_size(spec.shape) for spec in node.specs)], default=0)
 
 
+def _scan(node: Node) -> int:
+    """Each step runs the body; without sequences `length` tells how many there are."""
+    first = node.inputs[node.attrs["carries"]] if node.attrs["sequences"] else None
+    steps = node.attrs["length"] if first is None else first.spec.shape[0]
+    return int(steps) * graph_flops(node.attrs["body"].graph)
+
+
+def _switch(node: Node) -> int:
+    return max(graph_flops(branch.graph) for branch in node.attrs["branches"])
+
+
+def _vectorized_map(node: Node) -> int:
+    rows = node.inputs[0]
+    assert rows is not None
+    return rows.spec.shape[0] * graph_flops(node.attrs["body"].graph)
+
+
 FLOPS: dict[str, Callable[[Node], int]] = {
     "nn.dense": _dense,
+    "core.scan": _scan,
+    "core.switch": _switch,
+    "core.vectorized_map": _vectorized_map,
     "nn.conv": _conv,
     "linalg.matmul": _matmul,
 }

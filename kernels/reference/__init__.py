@@ -2,6 +2,7 @@
 
 from graphc.kernels.reference import (
     activation,
+    control,
     convolution,
     core,
     creation,
@@ -23,6 +24,7 @@ from graphc.kernels.reference import (
 
 __all__ = [
     "activation",
+    "control",
     "convolution",
     "core",
     "creation",

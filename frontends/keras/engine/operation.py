@@ -47,6 +47,23 @@ class OpOperation(Operation):
         return self._run(self.op, *tensors, **self.attrs)
 
 
+class FunctionOperation(Operation):
+    """A function of tensors as an operation of a functional graph."""
+
+    def __new__(cls, name: str, function: Callable[..., Any]) -> Self:
+        """Make an instance of a class named after the function, which is what summaries print."""
+        del function
+        title = name.title().replace("_", "")
+        return object.__new__(type(title, (cls,), {"__module__": cls.__module__}))
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        super().__init__(auto_name(name))
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
 class SymbolicArguments:
     """The arguments of one call, and the KerasTensors among them."""
 

@@ -52,6 +52,16 @@ from graphc.keras.ops.arrangement import (
     vstack,
     where,
 )
+from graphc.keras.ops.associative import associative_scan
+from graphc.keras.ops.control_flow import (
+    cond,
+    fori_loop,
+    map,
+    scan,
+    switch,
+    vectorized_map,
+    while_loop,
+)
 from graphc.keras.ops.core import (
     cast,
     convert_to_numpy,
