@@ -6,7 +6,7 @@ import difflib
 import inspect
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -134,7 +134,7 @@ class Builder:
         except GraphError:
             raise
         except (TypeError, ValueError, IndexError, AssertionError, ArithmeticError) as error:
-            received = ", ".join(str(i[1] if isinstance(i, tuple) else i) for i in described)
+            received = ", ".join(_shown(i) for i in described)
             reason = f"{op} cannot take its operands. Received: ({received}), attributes {attrs}. "
             raise GraphError(located(reason + str(error), self.scope, self.source)) from None
 
@@ -145,6 +145,11 @@ def describe(value: Value | None) -> Any:
         return None
     literal = value.node.literal
     return value.spec if literal is None else (type(literal), literal)
+
+
+def _shown(described: Any) -> str:
+    literal = isinstance(described, tuple)
+    return str(cast("tuple[Any, ...]", described)[1] if literal else described)
 
 
 @cache
@@ -186,6 +191,7 @@ def _infer(
         ]
         return OPS[op].reference(*operands, **dict(attrs))
 
-    result = jax.eval_shape(call, *abstract)
+    result: Any = jax.eval_shape(call, *abstract)  # pyright: ignore[reportUnknownMemberType]
     many = isinstance(result, (tuple, list))
-    return tuple(spec_of(item) for item in (result if many else (result,))), many
+    results: list[Any] = [*result] if many else [result]
+    return tuple(spec_of(item) for item in results), many

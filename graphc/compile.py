@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from graphc.executable import Executable
 from graphc.ir import Graph
@@ -44,7 +44,7 @@ def compile(
     if isinstance(spec, str):
         spec = json.loads(spec)
     if isinstance(spec, dict):
-        model = _from_configuration(spec)
+        model = _from_configuration(cast("dict[str, Any]", spec))
         executable = compile(model, inputs, mode, target)
         executable.model = model  # whoever gave a configuration has no other hold of the weights
         return executable

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Knob(Generic[T]):
             raise ValueError(f"{self.env}: {self.doc}. {expected}") from error
 
     @contextmanager
-    def __call__(self, value: T) -> Iterator[None]:
+    def __call__(self, value: T) -> Generator[None]:
         token = self._override.set(value)
         try:
             yield
@@ -63,4 +63,6 @@ DATA_BYTES = Knob("GRAPHC_DATA_BYTES", 0, int, "bytes of data kept on the device
 KEEP_MEMORY = Knob("GRAPHC_KEEP_MEMORY", True, _flag, "keep freed host memory during a run")
 PROGRAMS = Knob("GRAPHC_PROGRAMS", 64, int, "compiled programs kept in memory")
 
-KNOBS = tuple(value for value in list(globals().values()) if isinstance(value, Knob))
+KNOBS = tuple(
+    cast("Knob[Any]", value) for value in [*globals().values()] if isinstance(value, Knob)
+)

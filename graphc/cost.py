@@ -37,9 +37,10 @@ def _elementwise(node: Node) -> int:
 
 def _scan(node: Node) -> int:
     """Each step runs the body; without sequences `length` tells how many there are."""
-    first = node.inputs[node.attrs["carries"]] if node.attrs["sequences"] else None
-    steps = node.attrs["length"] if first is None else first.spec.shape[0]
-    return int(steps) * graph_flops(node.attrs["body"].graph)
+    carries: int = node.attrs["carries"]
+    first = node.inputs[carries] if node.attrs["sequences"] else None
+    steps: int = node.attrs["length"] if first is None else first.spec.shape[0]
+    return steps * graph_flops(node.attrs["body"].graph)
 
 
 def _switch(node: Node) -> int:

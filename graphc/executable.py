@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from graphc.ir import Graph, fingerprint
-from graphc.lower import Plan, default_target, lower, plan
+from graphc.lower import Lowered, Plan, default_target, lower, plan
 from graphc.passes.base import Mode
 from graphc.pipeline import PassRecord, Pipeline
 from graphc.programs import PROGRAMS, own_names
@@ -32,7 +32,7 @@ def compiled(graph: Graph, target: Target) -> Compiled:
 
     def make() -> Compiled:
         choices = plan(graph, target)
-        return Compiled(graph, choices, jax.jit(lower(graph, choices)))
+        return Compiled(graph, choices, _jit(lower(graph, choices)))
 
     return PROGRAMS.get(("forward", fingerprint(graph), target), make)
 
@@ -105,11 +105,11 @@ class Executable:
         if stage == "plan":
             # Of this graph, not of the equal one that made the program: the scopes are its own.
             return format_plan(self.graph, plan(self.graph, self.target))
-        traced = jax.jit(lower(self.graph, plan(self.graph, self.target))).trace(*self._abstract())
+        traced = _jit(lower(self.graph, plan(self.graph, self.target))).trace(*self._abstract())
         if stage == "jaxpr":
             return str(traced.jaxpr)
         with own_names():
-            return traced.lower().compile().as_text()
+            return str(traced.lower().compile().as_text())
 
     def _abstract(self) -> tuple[Any, ...]:
         roles = (self.graph.params, self.graph.state, self.graph.inputs)
@@ -118,9 +118,13 @@ class Executable:
         )
 
 
+def _jit(function: Lowered) -> Any:
+    return jax.jit(function)  # pyright: ignore[reportUnknownMemberType]
+
+
 def format_plan(graph: Graph, choices: Plan) -> str:
     """Return the kernel of each node, and why higher tiers were passed over."""
-    lines = []
+    lines: list[str] = []
     for node in graph.nodes:
         choice = choices.get(node)
         if choice is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Node:
 
     op: str
     inputs: tuple[Value | None, ...] = field(repr=False)  # else a repr repeats all before it
-    attrs: dict[str, Any] = field(default_factory=dict)
+    attrs: dict[str, Any] = field(default_factory=dict[str, Any])
     specs: tuple[TensorSpec, ...] = ()
     scope: str = ""
     source: str = ""
@@ -96,7 +96,7 @@ def attrs_key(attrs: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 def exact(value: Any) -> Any:
     """Return a key of an attribute that tells 1, 1.0 and True apart (in Python they are equal)."""
     if isinstance(value, tuple):
-        return tuple(exact(item) for item in value)
+        return tuple(exact(item) for item in cast("tuple[Any, ...]", value))
     return (type(value), repr(value)) if isinstance(value, (int, float)) else value
 
 

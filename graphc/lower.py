@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -59,10 +59,13 @@ def lower(graph: Graph, choices: Plan) -> Lowered:
         for node in graph.nodes:
             if node.op not in INPUT_OPS:
                 _run_node(node, choices, env)
-        outputs = tuple(jnp.asarray(env[value]) for value in graph.outputs)
-        return outputs, tuple(jnp.asarray(env[value]) for value in graph.updates)
+        return _arrays(graph.outputs, env), _arrays(graph.updates, env)
 
     return run
+
+
+def _arrays(values: Arrays, env: dict[Value, Any]) -> Arrays:
+    return tuple(jnp.asarray(env[value]) for value in values)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _run_node(node: Node, choices: Plan, env: dict[Value, Any]) -> None:
@@ -73,5 +76,6 @@ def _run_node(node: Node, choices: Plan, env: dict[Value, Any]) -> None:
     operands = [None if value is None else env[value] for value in node.inputs]
     with jax.named_scope(node.scope or "graph"):
         result = choices[node].kernel.function(*operands, **node.attrs)
-    results: Sequence[Any] = result if isinstance(result, (tuple, list)) else (result,)
+    many = isinstance(result, (tuple, list))
+    results = cast("Sequence[Any]", result) if many else (result,)
     env.update({Value(node, index): array for index, array in enumerate(results)})

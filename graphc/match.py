@@ -34,8 +34,8 @@ class Match:
     """A place where a pattern stands: what each variable bound and which node each op met."""
 
     root: Node
-    bound: dict[str, Value | None] = field(default_factory=dict)
-    nodes: dict[PatternNode, Node] = field(default_factory=dict)
+    bound: dict[str, Value | None] = field(default_factory=dict[str, Value | None])
+    nodes: dict[PatternNode, Node] = field(default_factory=dict[PatternNode, Node])
 
     def __getitem__(self, name: str) -> Value | None:
         return self.bound[name]

@@ -30,7 +30,7 @@ class Observer:
 class PassRecord(Observer):
     """Keeps what each pass did, for the report: rule events, node counts and seconds."""
 
-    rows: list[dict[str, object]] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     _started: float = 0.0
 
     def before(self, step: Pass, graph: Graph) -> None:

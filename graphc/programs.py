@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 import jax
 
 from graphc import config
+
+CACHE_FOLDER = "jax_compilation_cache_dir"  # the name of JAX's flag
 
 
 @dataclass
@@ -65,27 +67,31 @@ def clear_cache() -> None:
     PROGRAMS.clear()
 
 
+def _set(flag: str, value: object) -> None:
+    jax.config.update(flag, value)  # pyright: ignore[reportUnknownMemberType]
+
+
 def use_disk_cache() -> None:
     """Switch JAX's persistent cache on, in the user's cache folder, unless the user chose one."""
-    if not config.DISK_CACHE.value or jax.config.jax_compilation_cache_dir is not None:
+    if not config.DISK_CACHE.value or getattr(jax.config, CACHE_FOLDER):
         return
     folder = Path(config.CACHE_DIR.value or _user_cache_folder()) / "xla"
     folder.mkdir(parents=True, exist_ok=True)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", 1 << 30)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    _set(CACHE_FOLDER, str(folder))
+    _set("jax_compilation_cache_max_size", 1 << 30)
+    _set("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 @contextmanager
-def own_names() -> Iterator[None]:
+def own_names() -> Generator[None]:
     """Compile anew rather than take from the disk an equal program with another model's names."""
     flag = "jax_compilation_cache_include_metadata_in_key"
     before = getattr(jax.config, flag)
-    jax.config.update(flag, True)
+    _set(flag, True)
     try:
         yield
     finally:
-        jax.config.update(flag, before)
+        _set(flag, before)
 
 
 def _user_cache_folder() -> Path:

@@ -40,7 +40,7 @@ class Report:
     before: Graph
     after: Graph
     choices: Plan
-    passes: list[dict[str, Any]] = field(default_factory=list)
+    passes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     facts: tuple[tuple[str, str], ...] = ()
 
     def layers(self) -> list[LayerRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from graphc.builder import Builder
 from graphc.errors import RewriteLimitError
@@ -138,4 +139,4 @@ def _remake(
         return (builder.copy_constant(node),)
     operands = [None if value is None else new[value] for value in node.inputs]
     made = builder.emit(node.op, *operands, **node.attrs)
-    return made if isinstance(made, tuple) else (made,)
+    return cast("tuple[Value, ...]", made) if isinstance(made, tuple) else (made,)

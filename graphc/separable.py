@@ -7,7 +7,7 @@ what is the table `graphc.kernels.batching.BATCH_RULES`; an op without a rule mi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from graphc.ir import INPUT_OPS, Graph, Node, Value
 from graphc.kernels.batching import BATCH_RULES, SHAPED_BY_ATTRS
@@ -95,5 +95,7 @@ def _alike(value: Any, other: Any) -> bool:
     """Return whether attributes are equal, or shapes that differ in their first size alone."""
     if value == other or callable(value):
         return True
-    shapes = isinstance(value, tuple) and isinstance(other, tuple) and len(value) == len(other)
-    return shapes and value[1:] == other[1:] and isinstance(value[0], int)
+    if not isinstance(value, tuple) or not isinstance(other, tuple):
+        return False
+    shape, twin = cast("tuple[Any, ...]", value), cast("tuple[Any, ...]", other)
+    return len(shape) == len(twin) and shape[1:] == twin[1:] and isinstance(shape[0], int)

@@ -58,8 +58,23 @@ class Rows:
 
         return Rows(*map_structure(part, self.structure))
 
+    def placeholder(self) -> Rows:
+        """Return one row of zeros, which tells the shapes of the outputs where there are none."""
 
-def as_rows(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> Rows:
+        def row(leaf: Any) -> Any:
+            return None if leaf is None else np.zeros((1, *leaf.shape[1:]), leaf.dtype)
+
+        return Rows(*map_structure(row, self.structure))
+
+
+def as_rows(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    *,
+    may_be_empty: bool = False,
+) -> Rows:
     """Return arrays for what was passed.
 
     Raises:
@@ -69,7 +84,7 @@ def as_rows(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any 
     rows = Rows(_arrays(x, "x"), _arrays(y, "y"), _arrays(sample_weight, "sample_weight"))
     if not rows.leaves:
         raise ValueError(f"Expected arrays to run on. Received: x={x!r}")
-    _check_lengths(rows)
+    _check_lengths(rows, may_be_empty)
     if class_weight is None:
         return rows
     if sample_weight is not None:
@@ -133,10 +148,10 @@ def _numbers(array: np.ndarray, role: str) -> np.ndarray:
     )
 
 
-def _check_lengths(rows: Rows) -> None:
+def _check_lengths(rows: Rows, may_be_empty: bool) -> None:
     sizes = {int(leaf.shape[0]) for leaf in rows.leaves}
     if len(sizes) == 1:
-        if not sizes.pop():
+        if not sizes.pop() and not may_be_empty:
             raise ValueError("Expected at least one sample. Received: an empty data set (0 rows).")
         return
     named = zip(("x", "y", "sample_weight"), rows.structure, strict=True)

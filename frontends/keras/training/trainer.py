@@ -10,6 +10,7 @@ from graphc.keras import optimizers
 from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.scope import current_scope, current_trace
+from graphc.keras.engine.structure import map_structure
 from graphc.keras.engine.weights import per_version
 from graphc.keras.metrics import Mean, Metric
 from graphc.keras.training.arrays import Rows, as_rows, split_rows, unpack_rows, warn_of_nan
@@ -256,8 +257,10 @@ class Trainer:
         callbacks: Any = None,
     ) -> Any:
         """Return the outputs for data as NumPy arrays, in the model's structure."""
-        rows = as_rows(x)
+        rows = as_rows(x, may_be_empty=True)
         batch = batch_size_of(batch_size)
+        if not rows.count:
+            return self.predict_on_batch(x)
         limit = min(-(-rows.count // batch), steps or rows.count)
         found = self._callbacks(callbacks, verbose, epochs=1, steps=limit, history=False)
         found.on_predict_begin()
@@ -287,7 +290,11 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for these rows as NumPy arrays."""
-        return self._forward.predict(self, as_rows(x))
+        rows = as_rows(x, may_be_empty=True)
+        if rows.count:
+            return self._forward.predict(self, rows)
+        outputs = self._forward.predict(self, rows.placeholder())
+        return map_structure(lambda array: array[:0], outputs)
 
     def _on_batch(self, mode: Any, rows: Rows, return_dict: bool) -> Any:
         self._start_metrics()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import random
-
 import numpy as np
 import pytest
 
 from graphc import keras as ours
-from graphc.keras.engine.scope import TraceScope, entered
-from graphc.lower import default_target, lower, plan
-from graphc.spec import spec_of
+from tests.keras.layers.checking import (
+    CHECKS,
+    MARKS,
+    assert_close,
+    check_in_models,
+    check_traced,
+    draw,
+    draw_all,
+    first_of_each,
+    ids,
+    make,
+    values_of,
+)
 
-pytestmark = pytest.mark.oracle
-RNG = np.random.default_rng(0)
+pytestmark = MARKS
 
 ROWS = {"x": (4, 5)}
 STEPS = {"x": (3, 7, 4)}
@@ -137,91 +143,38 @@ CASES = [
     ("Dot", {"axes": (1, 2)}, {"x": [(3, 4), (3, 5, 4)]}),
     ("Dot", {"axes": (2, 1)}, {"x": [(3, 2, 4, 5), (3, 4, 6)]}),
 ]
-NAMES = [f"{i}-{case[0]}" for i, case in enumerate(CASES)]
 
 
-def draw(shape, dtype="float32", high=255):
-    if dtype in ("uint8", "int32"):
-        return RNG.integers(0, high, shape).astype(dtype)
-    values = RNG.integers(0, high, shape) if high < 255 else RNG.normal(size=shape)
-    return values.astype(dtype)
+def keeps_its_policy(layer):
+    """Keras keeps the dtype only, which loses a mixed policy."""
+    policy = layer.get_config()["dtype"]
+    assert policy["config"] == {"name": "float32"} and policy["class_name"] == "DTypePolicy"
 
 
-def draw_all(spec):
-    rest = {key: value for key, value in spec.items() if key != "x"}
-    if isinstance(spec["x"], list):
-        return [draw(shape, **rest) for shape in spec["x"]]
-    return draw(spec["x"], **rest)
+def announces_what_it_returns(layer):
+    """For integers Keras announces the compute dtype and then returns integers."""
+    assert layer(ours.KerasTensor((None, 5, 6, 3), "uint8")).dtype == "uint8"
 
 
-def make(library, name, arguments):
-    """A layer whose unseeded initializers draw the same seeds in both libraries."""
-    random.seed(3)
-    return getattr(library.layers, name)(name="it", **arguments)
+OWN_WAY = {
+    **{("config", f"SpatialDropout{rank}D"): keeps_its_policy for rank in (1, 2, 3)},
+    ("symbolic", "MaxPooling2D"): announces_what_it_returns,
+}
 
 
-def values_of(layer):
-    return [np.asarray(weight.value) for weight in layer.weights]
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("case", CASES, ids=ids(CASES))
+def test_layer(keras, check, case):
+    name, arguments, spec = case
+    if (check, name) in OWN_WAY and (name[:3] == "Spa" or spec is BYTES):
+        OWN_WAY[check, name](getattr(ours.layers, name)(**arguments))
+    else:
+        CHECKS[check](keras, name, arguments, spec)
 
 
-def plain(config):
-    return json.loads(json.dumps(config))
-
-
-def assert_close(mine, theirs):
-    mine, theirs = np.asarray(mine), np.asarray(theirs)
-    assert mine.shape == theirs.shape
-    assert mine.dtype == theirs.dtype
-    narrow = theirs.dtype.name in ("bfloat16", "float16")
-    wide = [one.astype("float64") for one in (mine, theirs)]
-    np.testing.assert_allclose(*wide, rtol=2e-2 if narrow else 1e-5, atol=1e-2 if narrow else 1e-6)
-
-
-@pytest.mark.parametrize(("name", "arguments", "spec"), CASES, ids=NAMES)
-def test_layer(keras, name, arguments, spec):
-    x = draw_all(spec)
-    theirs, mine = (make(library, name, arguments) for library in (keras, ours))
-    expected = theirs(x)
-    found = mine(x)
-    assert_close(found, expected)
-    assert [w.name for w in mine.weights] == [w.name for w in theirs.weights]
-    for one, other in zip(values_of(mine), values_of(theirs), strict=True):
-        np.testing.assert_array_equal(one, other)
-    weights = [RNG.normal(size=w.shape).astype(w.dtype) ** 2 for w in values_of(theirs)]
-    theirs.set_weights(weights)
-    mine.set_weights(weights)
-    assert_close(mine(x), theirs(x))
-
-
-@pytest.mark.parametrize(("name", "arguments", "spec"), CASES, ids=NAMES)
-def test_config(keras, name, arguments, spec):
-    theirs, mine = (make(library, name, arguments) for library in (keras, ours))
-    config = mine.get_config()
-    expected = plain(theirs.get_config())
-    if name.startswith("Spatial"):
-        del expected["dtype"]  # Keras keeps the dtype only, which loses a mixed policy
-    assert {key: plain(config)[key] for key in expected} == expected
-    again = type(mine).from_config(config)
-    assert again.get_config() == config
-    stored = plain(ours.saving.serialize_keras_object(mine))
-    restored = ours.saving.deserialize_keras_object(stored)
-    assert plain(restored.get_config()) == plain(config)
-
-
-@pytest.mark.parametrize(("name", "arguments", "spec"), CASES, ids=NAMES)
-def test_symbolic_shape(keras, name, arguments, spec):
-    x = draw_all(spec)
-    results = []
-    for library in (keras, ours):
-        many = x if isinstance(x, list) else [x]
-        inputs = [library.KerasTensor((None, *one.shape[1:]), str(one.dtype)) for one in many]
-        layer = make(library, name, arguments)
-        results.append(layer(inputs if isinstance(x, list) else inputs[0]))
-    theirs, mine = results
-    assert mine.shape == theirs.shape
-    # For integers Keras announces the compute dtype and then returns integers; ours says so.
-    of_integers = name.startswith("MaxPooling") and str(inputs[0].dtype).startswith("uint")
-    assert mine.dtype == ("uint8" if of_integers else theirs.dtype)
+@pytest.mark.parametrize("case", first_of_each(CASES), ids=ids(first_of_each(CASES)))
+def test_in_models(keras, case):
+    check_in_models(keras, *case)
 
 
 TRAINING = [
@@ -251,33 +204,9 @@ def test_training_phase(keras, name, arguments, spec):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def run_traced(layer, x, **phase):
-    """The output of a layer whose call was traced into a graph, and its variables' new values."""
-    scope = TraceScope()
-    many = x if isinstance(x, list) else [x]
-    symbols = [scope.input(spec_of(np.asarray(one))) for one in many]
-    with entered(scope):
-        output = layer(symbols if isinstance(x, list) else symbols[0], **phase)
-    graph = scope.builder.finish([scope.as_value(output)], scope.updates())
-    inputs = (*many, *(np.float32(read()) for read in scope.scalars))
-    state = tuple(variable.stored for variable in scope.state)
-    (result,), updates = lower(graph, plan(graph, default_target()))((), state, inputs)
-    return result, dict(zip(scope.state, updates, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "spec", "training"),
-    [(*case, False) for case in CASES] + [(*case, True) for case in TRAINING],
-)
-def test_traced_as_eager(name, arguments, spec, training):
-    x = draw_all({**spec, "dtype": spec.get("dtype", "float32").replace("64", "32")})
-    layer = make(ours, name, arguments)
-    layer(x)  # builds
-    phase = {"training": True} if training else {}
-    found, updates = run_traced(layer, x, **phase)
-    assert_close(found, layer(x, **phase))
-    for variable, value in updates.items():
-        assert_close(value, variable.value)
+@pytest.mark.parametrize(("name", "arguments", "spec"), TRAINING)
+def test_traced_training_phase(keras, name, arguments, spec):
+    check_traced(keras, name, arguments, {**spec, "call": {"training": True}})
 
 
 @pytest.mark.parametrize("training", [False, True])
