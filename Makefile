@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TREE := build/tree
 PYTEST_ARGS ?= -n 2
 
-.PHONY: help demo test test-all bench lint format wheel clean
+.PHONY: help demo test test-all oracle bench lint format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -30,6 +30,9 @@ test: $(VENV)/.with-test ## Run the test suite (under twenty minutes on two core
 
 test-all: $(VENV)/.with-test ## Run every test, the slow ones too
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+oracle: $(VENV)/.with-test ## Count the cases that compare with real Keras, by family, and those that pass
+	$(BIN)/python -m pytest -q -p tests.families -m oracle $(PYTEST_ARGS)
 
 bench: $(VENV)/.with-test ## Compare with Keras on JAX, side by side (wants an idle machine)
 	$(BIN)/python bench/run.py

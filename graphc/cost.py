@@ -24,6 +24,47 @@ def _conv(node: Node) -> int:
     return 2 * _size(node.specs[0].shape) * _size(kernel.spec.shape[:-1])
 
 
+def _conv_transpose(node: Node) -> int:
+    x, kernel = node.inputs[:2]
+    assert x is not None
+    assert kernel is not None
+    return 2 * _size(x.spec.shape) * _size(kernel.spec.shape[:-1])
+
+
+def _depthwise_conv(node: Node) -> int:
+    kernel = node.inputs[1]
+    assert kernel is not None
+    return 2 * _size(node.specs[0].shape) * _size(kernel.spec.shape[:-2])
+
+
+def _separable_conv(node: Node) -> int:
+    depthwise, pointwise = node.inputs[1:3]
+    assert depthwise is not None
+    assert pointwise is not None
+    mixed, outputs = pointwise.spec.shape[-2:]
+    places = _size(node.specs[0].shape) // outputs
+    return 2 * places * mixed * (outputs + _size(depthwise.spec.shape[:-2]))
+
+
+def _recurrent(node: Node) -> int:
+    """Two products a step: of its inputs, unless they are projected already, and of its state."""
+    x = node.inputs[0]
+    assert x is not None
+    both = node.op == "nn.bidirectional"
+    half = len(node.inputs) // 2
+    places = (2, 3, half + 1, half + 2) if both else (1, 2)
+    kernels = [node.inputs[place] for place in places]
+    sizes = [_size(kernel.spec.shape) for kernel in kernels if kernel is not None]
+    return 2 * x.spec.shape[0] * x.spec.shape[1] * sum(sizes)
+
+
+def _attention(node: Node) -> int:
+    query, key = node.inputs[:2]
+    assert query is not None
+    assert key is not None
+    return 4 * _size(query.spec.shape) * key.spec.shape[1]
+
+
 def _matmul(node: Node) -> int:
     left = node.inputs[0]
     assert left is not None
@@ -47,6 +88,10 @@ def _switch(node: Node) -> int:
     return max(graph_flops(branch.graph) for branch in node.attrs["branches"])
 
 
+def _remat(node: Node) -> int:
+    return graph_flops(node.attrs["body"].graph)
+
+
 def _vectorized_map(node: Node) -> int:
     rows = node.inputs[0]
     assert rows is not None
@@ -55,10 +100,19 @@ def _vectorized_map(node: Node) -> int:
 
 FLOPS: dict[str, Callable[[Node], int]] = {
     "nn.dense": _dense,
+    "core.remat": _remat,
     "core.scan": _scan,
     "core.switch": _switch,
     "core.vectorized_map": _vectorized_map,
+    "nn.attention": _attention,
+    "nn.bidirectional": _recurrent,
     "nn.conv": _conv,
+    "nn.conv_transpose": _conv_transpose,
+    "nn.depthwise_conv": _depthwise_conv,
+    "nn.gru": _recurrent,
+    "nn.lstm": _recurrent,
+    "nn.separable_conv": _separable_conv,
+    "nn.simple_rnn": _recurrent,
     "linalg.matmul": _matmul,
 }
 

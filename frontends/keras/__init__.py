@@ -11,40 +11,54 @@ from graphc.keras import (
     config,
     constraints,
     datasets,
+    distribution,
+    dtype_policies,
     initializers,
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     ops,
     optimizers,
     preprocessing,
+    quantizers,
     random,
     regularizers,
     saving,
+    tree,
     utils,
+    visualization,
 )
-from graphc.keras.engine.dtype_policy import DTypePolicy
+from graphc.keras.backend.devices import device
+from graphc.keras.engine.dtype_policy import DTypePolicy, FloatDTypePolicy
 from graphc.keras.engine.input_spec import InputSpec
 from graphc.keras.engine.layer import Layer
+from graphc.keras.engine.name_scope import name_scope
 from graphc.keras.engine.operation import Operation
+from graphc.keras.engine.remat import RematScope, remat
+from graphc.keras.engine.stateless import StatelessScope, SymbolicScope
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.variable import Variable
 from graphc.keras.initializers import Initializer
 from graphc.keras.losses import Loss
 from graphc.keras.metrics import Metric
+from graphc.keras.models.function import Function
 from graphc.keras.models.input_layer import Input
 from graphc.keras.models.model import Model
 from graphc.keras.models.sequential import Sequential
 from graphc.keras.optimizers import Optimizer
+from graphc.keras.quantizers import Quantizer
 from graphc.keras.regularizers import Regularizer
-
-__version__ = "3.15.1"  # the version of Keras whose API this is
+from graphc.keras.release import __version__, version
 
 __all__ = [
-    "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric",
-    "Model", "Operation", "Optimizer", "Regularizer", "Sequential", "Variable", "activations",
-    "backend", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses",
-    "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
-    "utils", "wiring",
+    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec",
+    "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer", "Quantizer",
+    "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope", "Variable",
+    "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
+    "device", "distribution", "dtype_policies", "initializers", "layers", "losses", "metrics",
+    "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
+    "quantizers", "random", "regularizers", "remat", "saving", "tree", "utils", "version",
+    "visualization", "wiring",
 ]  # fmt: skip

@@ -27,7 +27,8 @@ CPU_OPTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE",
     "xla_cpu_prefer_vector_width": 512,
 }
-UNSCANNABLE = ("nn.conv",)  # on the CPU, filter gradients in a while body fall to a naive loop
+# On the CPU, filter gradients in a while body fall to a naive loop.
+UNSCANNABLE = ("nn.conv", "nn.conv_transpose")
 
 
 class Update(Protocol):

@@ -14,6 +14,7 @@ from graphc.kernels.batching.kinds import (
     axes_of,
     first_operand,
     rule,
+    same_rows,
 )
 from graphc.kernels.registry import TensorSpec
 
@@ -74,7 +75,7 @@ def _draw(kinds: tuple[str | None, ...], specs: Specs, attrs: Attrs, outs: Outs)
     if kinds[0] not in (FREE, None) or any(kind not in (FREE, ROWS, None) for kind in kinds[1:]):
         return (MIXED,)
     for kind, spec in zip(kinds[1:], specs[1:], strict=True):
-        lines_up = spec is not None and spec.ndim == out.ndim and spec.shape[0] == out.shape[0]
+        lines_up = spec is not None and same_rows(spec, out)
         if kind == ROWS and not lines_up:
             return (MIXED,)
     return (ROWS if out.ndim else FREE,)
@@ -88,7 +89,9 @@ def _per_row_draw(kinds: Kinds, specs: Specs, attrs: Attrs, outs: Outs) -> str:
 RULES: dict[str, Rule] = {
     **dict.fromkeys(CONVOLUTIONS, first_operand(_spatial, zero=False)),
     **dict.fromkeys(POOLINGS, first_operand(_spatial, zero=True)),
-    **dict.fromkeys(("nn.layer_norm", "nn.rms_norm"), first_operand(_features, zero=False)),
+    **dict.fromkeys(
+        ("nn.layer_norm", "nn.rms_norm", "nn.group_norm"), first_operand(_features, zero=False)
+    ),
     "nn.batch_norm": first_operand(_features, zero=False),
     "nn.embedding": first_operand(_any_rank, zero=False),
     **dict.fromkeys(PREFIX_STABLE, _draw),

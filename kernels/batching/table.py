@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from graphc.kernels.batching import contraction, elementwise, layers, reduction, structure
+from graphc.kernels.batching import (
+    attention,
+    contraction,
+    elementwise,
+    image,
+    layers,
+    recurrent,
+    reduction,
+    sequences,
+    structure,
+)
 from graphc.kernels.batching.kinds import Rule
 
 # A rule maps the kinds of the operands (None: absent), their specs, the attributes and the specs
@@ -12,7 +22,11 @@ BATCH_RULES: dict[str, Rule] = {
     **reduction.RULES,
     **contraction.RULES,
     **structure.RULES,
+    **sequences.RULES,
     **layers.RULES,
+    **recurrent.RULES,
+    **attention.RULES,
+    **image.RULES,
 }
 
 # Ops whose result takes its shape from attributes: with free operands they are free only if that

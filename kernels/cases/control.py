@@ -43,5 +43,6 @@ def control_cases() -> list[Case]:
         Case("core.while_loop", "sum", (floats(3, low=1.0), given(50.0)), loop),
         Case("core.switch", "first", (ints(high=1), *three), two),
         Case("core.switch", "clamped", (given(7, "int32"), *three), two),
+        Case("core.remat", "sum", (floats(5, 3), floats(3)), {"body": _product}),
         Case("core.vectorized_map", "rows", (floats(5, 3), floats(3)), {"body": _sum, "mapped": 1}),
     ]

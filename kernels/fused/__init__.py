@@ -1,5 +1,25 @@
 """Portable kernels that beat XLA's own lowering: importing this package registers them."""
 
-from graphc.kernels.fused import conv, dropout, embedding, max_pool
+from graphc.kernels.fused import (
+    attention,
+    conv,
+    conv_groups,
+    conv_transpose,
+    depthwise,
+    dropout,
+    embedding,
+    max_pool,
+    recurrent,
+)
 
-__all__ = ["conv", "dropout", "embedding", "max_pool"]
+__all__ = [
+    "attention",
+    "conv",
+    "conv_groups",
+    "conv_transpose",
+    "depthwise",
+    "dropout",
+    "embedding",
+    "max_pool",
+    "recurrent",
+]

@@ -84,14 +84,15 @@ def conv_product_gradient(
     array = jnp.asarray(x).astype(weights.dtype)
     rank = array.ndim - 2
     steps, dilation = per_axis(strides, rank), per_axis(dilation_rate, rank)
-    pads = _explicit_pads(padding, array.shape[1:-1], weights.shape[:rank], steps, dilation)
+    pads = explicit_pads(padding, array.shape[1:-1], weights.shape[:rank], steps, dilation)
     offset = None if bias is None else jnp.asarray(bias)
     return _conv(array, weights, offset, (steps, pads, dilation))
 
 
-def _explicit_pads(
+def explicit_pads(
     padding: str, shape: tuple[int, ...], window: tuple[int, ...], steps: Steps, dilation: Steps
 ) -> Pads:
+    """The padding before and after each spatial axis, of the lengths `shape`."""
     pads = explicit_padding(padding, window, dilation)
     if isinstance(pads, str):
         reach = [(n - 1) * d + 1 for n, d in zip(window, dilation, strict=True)]
@@ -116,7 +117,7 @@ def _multiply_adds(x: Array, weights: Array, geometry: Geometry) -> Array:
     window = weights.shape[:-2]
     out = jax.eval_shape(partial(_plain_conv, geometry=geometry), x, weights).shape[1:-1]
     flat = weights.reshape(-1, weights.shape[-1])  # [positions, O]
-    seen = _shifted_inputs(x, out, window, geometry)
+    seen = shifted_inputs(x, out, window, geometry)
     total = seen[0] * flat[0]
     for values, row in zip(seen[1:], flat[1:], strict=True):
         total = total + values * row
@@ -153,7 +154,7 @@ def _backward(
     return pull(cotangent)[0], gradient.astype(weights.dtype), shift
 
 
-def _shifted_inputs(
+def shifted_inputs(
     x: Array, out: tuple[int, ...], window: tuple[int, ...], geometry: Geometry
 ) -> list[Array]:
     """What each position of the window sees: one strided slice [B, *out, I] of the padded input."""
@@ -177,13 +178,13 @@ def _from_slices(slices: list[Array], flat: Array) -> Array:
 def _from_positions(
     x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
 ) -> Array:
-    return _from_slices(_shifted_inputs(x, out, shape[:-2], geometry), flat).reshape(shape)
+    return _from_slices(shifted_inputs(x, out, shape[:-2], geometry), flat).reshape(shape)
 
 
 def _from_patches(
     x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
 ) -> Array:
-    seen = _shifted_inputs(x, out, shape[:-2], geometry)
+    seen = shifted_inputs(x, out, shape[:-2], geometry)
     return _from_slices([jnp.concatenate(seen, axis=-1)], flat).reshape(shape)
 
 
@@ -192,9 +193,9 @@ def _from_rows(
 ) -> Array:
     height = x.shape[1:-2]
     sideways, rest = _split(geometry)
-    rows = _shifted_inputs(x, (*height, out[-1]), (*(1 for _ in height), shape[-3]), sideways)
+    rows = shifted_inputs(x, (*height, out[-1]), (*(1 for _ in height), shape[-3]), sideways)
     laid_out = jnp.concatenate(rows, axis=-1)  # [B, *height, out, width * I]
-    seen = _shifted_inputs(laid_out, out, (*shape[:-3], 1), rest)
+    seen = shifted_inputs(laid_out, out, (*shape[:-3], 1), rest)
     return _from_slices(seen, flat).reshape(shape)
 
 

@@ -15,7 +15,7 @@ UNIFORM = {
     "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus, "softsign": jax.nn.soft_sign,
     "silu": jax.nn.silu, "log_sigmoid": jax.nn.log_sigmoid, "hard_sigmoid": jax.nn.hard_sigmoid,
     "hard_silu": jax.nn.hard_silu, "selu": jax.nn.selu, "mish": jax.nn.mish,
-    "hard_tanh": jax.nn.hard_tanh, "sparse_plus": jax.nn.sparse_plus,
+    "sparse_plus": jax.nn.sparse_plus,
     "sparse_sigmoid": jax.nn.sparse_sigmoid,
     "elu": jax.nn.elu, "celu": jax.nn.celu, "leaky_relu": jax.nn.leaky_relu,
     "gelu": jax.nn.gelu, "glu": jax.nn.glu, "squareplus": jax.nn.squareplus,
@@ -23,7 +23,8 @@ UNIFORM = {
 }  # fmt: skip
 
 register_table("nn", UNIFORM, convert=inexact)
-register_table("nn", {"relu6": jax.nn.relu6})
+# These two keep integers as they are.
+register_table("nn", {"relu6": jax.nn.relu6, "hard_tanh": jax.nn.hard_tanh})
 
 
 @op("nn.relu")

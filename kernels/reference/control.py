@@ -95,3 +95,9 @@ def vectorized_map(*operands: Any, body: Body, mapped: int) -> tuple[Array, ...]
     """Apply `body` to every row of the first `mapped` operands, all rows at once."""
     axes = (0,) * mapped + (None,) * (len(operands) - mapped)
     return tuple(jax.vmap(body, in_axes=axes)(*map(jnp.asarray, operands)))
+
+
+@op("core.remat")
+def remat(*operands: Any, body: Body) -> tuple[Array, ...]:
+    """Compute `body`; the backward pass computes what is inside again instead of keeping it."""
+    return tuple(jax.checkpoint(body)(*map(jnp.asarray, operands)))

@@ -182,21 +182,32 @@ def conv_transpose(
     array = jnp.asarray(x).astype(kernel.dtype)
     rank = array.ndim - 2
     steps, dilation = per_axis(strides, rank), per_axis(dilation_rate, rank)
-    extra = (None,) * rank if output_padding is None else per_axis(output_padding, rank)
-    pads = [
-        _transpose_padding((size - 1) * rate + 1, step, padding, more)
-        for size, step, rate, more in zip(kernel.shape[:rank], steps, dilation, extra, strict=True)
-    ]
     result = lax.conv_transpose(
         array,
         kernel,
         steps,
-        pads,
+        transpose_padding(kernel.shape[:rank], steps, padding, output_padding, dilation),
         rhs_dilation=dilation,
         dimension_numbers=dimension_numbers(rank, data_format),
         transpose_kernel=True,
     )
     return add_bias(result, bias, data_format)
+
+
+def transpose_padding(
+    window: tuple[int, ...],
+    steps: tuple[int, ...],
+    padding: str,
+    output_padding: Window | None,
+    dilation: tuple[int, ...],
+) -> list[tuple[int, int]]:
+    """The padding of the input, stretched by the strides, before and after each spatial axis."""
+    rank = len(window)
+    extra = (None,) * rank if output_padding is None else per_axis(output_padding, rank)
+    return [
+        _transpose_padding((size - 1) * rate + 1, step, padding, more)
+        for size, step, rate, more in zip(window, steps, dilation, extra, strict=True)
+    ]
 
 
 def _transpose_padding(size: int, step: int, padding: str, extra: int | None) -> tuple[int, int]:

@@ -91,5 +91,11 @@ def matrix_rank(x: ArrayLike, *, tol: float | None = None) -> Array:
 @op("linalg.cdist")
 def cdist(x: ArrayLike, y: ArrayLike) -> Array:
     """Euclidean distances between the rows: [..., M, D] and [..., N, D] to [..., M, N]."""
-    difference = jnp.expand_dims(jnp.asarray(x), -2) - jnp.expand_dims(jnp.asarray(y), -3)
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    if min(x.ndim, y.ndim) < 2 or x.shape[-1] != y.shape[-1]:
+        raise ValueError(
+            "Expected points of as many coordinates, at least two axes each. "
+            f"Received: x.shape={x.shape}, y.shape={y.shape}"
+        )
+    difference = jnp.expand_dims(x, -2) - jnp.expand_dims(y, -3)
     return jnp.sqrt(jnp.sum(difference * difference, axis=-1))

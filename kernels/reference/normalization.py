@@ -142,3 +142,35 @@ def rms_norm(
     if scale is not None:
         result = result * jnp.asarray(scale).astype(wide.dtype)
     return result.astype(array.dtype)
+
+
+@op("nn.group_norm")
+def group_norm(
+    x: ArrayLike,
+    gamma: ArrayLike | None,
+    beta: ArrayLike | None,
+    *,
+    groups: int,
+    axis: int = -1,
+    epsilon: float = 1e-3,
+) -> Array:
+    """`x` normalised within each sample and each of `groups` groups of the channels along `axis`.
+
+    `gamma` and `beta` are [C]. Computed in float32 or wider. Source: Wu and He, arXiv 1803.08494.
+    """
+    array = jnp.asarray(x)
+    place = axis % array.ndim
+    channels = array.shape[place]
+    apart = (groups, channels // groups)
+    shape = (*array.shape[:place], *apart, *array.shape[place + 1 :])
+    wide = at_least_float32(array).reshape(shape)
+    axes = tuple(a for a in range(1, wide.ndim) if a != place)
+    mean, variance = moments(wide, axes=axes, keepdims=True)
+    each = [n if a in (place, place + 1) else 1 for a, n in enumerate(shape)]
+    scale = lax.rsqrt(variance + epsilon)
+    if gamma is not None:
+        scale = scale * jnp.asarray(gamma).astype(wide.dtype).reshape(each)
+    shift = -mean * scale
+    if beta is not None:
+        shift = shift + jnp.asarray(beta).astype(wide.dtype).reshape(each)
+    return (wide * scale + shift).astype(array.dtype).reshape(array.shape)

@@ -38,6 +38,8 @@ def max_pool(
 
 
 def _lowest(dtype: jnp.dtype) -> np.ndarray:
+    if dtype == jnp.bool_:
+        return np.asarray(False)
     floating = jnp.issubdtype(dtype, jnp.floating)
     return np.asarray(-np.inf if floating else jnp.iinfo(dtype).min, dtype)
 

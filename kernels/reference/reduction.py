@@ -74,7 +74,11 @@ def _zeros_ordered(x: Array) -> Array:
 def average(x: ArrayLike, weights: ArrayLike | None, *, axis: Axis = None) -> Array:
     """The mean of `x` weighted by `weights` (shaped like `x`, or like its one reduced axis)."""
     array = inexact(x)
-    return jnp.average(array, axis=axis, weights=None if weights is None else inexact(weights))
+    if weights is None:
+        return jnp.average(array, axis=axis)
+    factors = jnp.asarray(weights)
+    dtype = jnp.promote_types(array.dtype, factors.dtype)  # whole weights keep a narrow `x` narrow
+    return jnp.average(array.astype(dtype), axis=axis, weights=factors.astype(dtype))
 
 
 @op("reduce.bincount")
@@ -134,3 +138,10 @@ def histogram(
 ) -> tuple[Array, Array]:
     """Counts [bins] and edges [bins + 1] of equal-width bins over `range`, or over the data's."""
     return jnp.histogram(jnp.asarray(x), bins=bins, range=range)
+
+
+@op("reduce.trapezoid")
+def trapezoid(y: ArrayLike, x: ArrayLike | None, *, dx: float = 1.0, axis: int = -1) -> Array:
+    """The integral of `y` along `axis` by the trapezoidal rule, at points `x` or `dx` apart."""
+    points = None if x is None else jnp.asarray(x)
+    return jnp.trapezoid(jnp.asarray(y), points, dx=dx, axis=axis)

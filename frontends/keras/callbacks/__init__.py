@@ -10,6 +10,8 @@ from graphc.keras.callbacks.lambda_callback import LambdaCallback
 from graphc.keras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from graphc.keras.callbacks.model_checkpoint import ModelCheckpoint
 from graphc.keras.callbacks.progbar_logger import ProgbarLogger
+from graphc.keras.callbacks.remote_monitor import RemoteMonitor
+from graphc.keras.callbacks.swap_ema_weights import SwapEMAWeights
 from graphc.keras.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
     "TerminateOnNaN",
     "overrides_batch_hooks",
 ]

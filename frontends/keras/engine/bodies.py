@@ -68,6 +68,8 @@ class TracedBody:
         specs: Sequence[TensorSpec],
         variables: Sequence[Any] = (),
         more: Sequence[TensorSpec] = (),
+        *,
+        may_add_losses: bool = False,
     ) -> None:
         """Call `function` on symbols of `specs` and `more`; between them come the `variables`.
 
@@ -82,16 +84,18 @@ class TracedBody:
         symbols += [self.scope.input(spec) for spec in more]
         with entered(self.scope):
             self.outputs = function(*symbols)
-        if self.scope.losses:
+        self.losses = self.scope.losses
+        if self.losses and not may_add_losses:
             raise ValueError(
                 "Losses cannot be added inside a loop or a branch. Expected `add_loss` outside. "
                 f"Received: {len(self.scope.losses)} losses in {function}"
             )
-        self._values = [self.scope.as_value(leaf) for leaf in _tensors(self.outputs)]
+        results = [*_tensors(self.outputs), *self.losses]
+        self._values = [self.scope.as_value(leaf) for leaf in results]
 
     @property
     def specs(self) -> list[TensorSpec]:
-        """Shape and dtype of everything returned."""
+        """Shape and dtype of everything returned; of losses after it."""
         return [value.spec for value in self._values]
 
     @property

@@ -45,10 +45,11 @@ def shape_of(leaf: Any) -> Any:
 
 def build_arguments(build: Any, shapes: dict[str, Any]) -> dict[str, Any]:
     """Return the shapes that `build` asks for: one, or one a parameter (`query_shape`, ...)."""
-    names = list(inspect.signature(build).parameters)
+    parameters = inspect.signature(build).parameters
+    needed = [name for name, p in parameters.items() if p.default is p.empty]
     by_name = {f"{name}_shape": shape for name, shape in shapes.items()}
-    if len(names) > 1 and all(name in by_name for name in names):
-        return {name: by_name[name] for name in names}
+    if len(parameters) > 1 and needed and all(name in by_name for name in needed):
+        return {name: by_name[name] for name in parameters if name in by_name}
     return {"input_shape": next(iter(shapes.values()), None)}
 
 

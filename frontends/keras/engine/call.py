@@ -12,13 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from graphc.keras.engine.host import HostTensor
+from graphc.keras.engine.masks import get_mask, set_mask
 from graphc.keras.engine.settings import is_float_dtype
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor, Symbol
 from graphc.keras.engine.variable import Variable
 
 _TRAINING: ContextVar[bool | None] = ContextVar("graphc_training", default=None)
-TENSORS = (KerasTensor, Symbol, Variable, jax.Array, np.ndarray)
+TENSORS = (KerasTensor, Symbol, HostTensor, Variable, jax.Array, np.ndarray)
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def _cast(value: Any, dtype: str) -> Any:
 
 
 def _with_mask(new: Any, old: Any) -> Any:
-    new._keras_mask = getattr(old, "_keras_mask", None)
+    set_mask(new, get_mask(old))
     return new
 
 
@@ -105,7 +107,7 @@ def resolve_training(arguments: CallArguments, given: Any) -> bool | None:
 
 def mask_of(value: Any) -> Any:
     """Return the masks of a structure of tensors; None where there is none."""
-    return map_structure(lambda leaf: getattr(leaf, "_keras_mask", None), value)
+    return map_structure(get_mask, value)
 
 
 def any_mask(masks: Any) -> bool:
@@ -133,11 +135,6 @@ def set_masks(outputs: Any, masks: Any) -> None:
     """Attach masks to output tensors; a mask already there stays."""
     tensors = flatten(outputs)
     found = flatten(masks) if masks is not None else [None] * len(tensors)
-    if len(found) != len(tensors):
-        return
-    for tensor, mask in zip(tensors, found, strict=True):
-        if mask is None or getattr(tensor, "_keras_mask", None) is not None:
-            continue
-        # jax arrays take attributes; a tensor type that does not simply carries no mask
-        if hasattr(tensor, "__dict__") or isinstance(tensor, Symbol):
-            tensor._keras_mask = mask
+    for tensor, mask in zip(tensors, found, strict=False):  # outputs past the masks have none
+        if mask is not None and get_mask(tensor) is None:
+            set_mask(tensor, mask)

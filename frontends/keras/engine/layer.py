@@ -31,6 +31,7 @@ from graphc.keras.engine.input_spec import check_input
 from graphc.keras.engine.lookups import LOOKUPS
 from graphc.keras.engine.opaque import open_or_opaque
 from graphc.keras.engine.operation import Operation, record_call
+from graphc.keras.engine.remat import current_remat_scope
 from graphc.keras.engine.scope import current_scope, current_trace, user_source
 from graphc.keras.engine.settings import auto_name, is_float_dtype
 from graphc.keras.engine.structure import flatten, map_structure
@@ -58,6 +59,7 @@ class Layer(LayerWeights, Operation):
         layer = super().__new__(cls)
         object.__setattr__(layer, "_source", user_source())
         object.__setattr__(layer, "_constructed_with", (args, kwargs))
+        object.__setattr__(layer, "_remat", current_remat_scope())
         return layer
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -185,7 +187,8 @@ class Layer(LayerWeights, Operation):
             self._penalise_activity(outputs)
             return outputs
         with trace.layer(self.name, self._source):
-            outputs = open_or_opaque(self.call, args, kwargs, self.variables, self.name)
+            call = self.call if self._remat is None else self._remat.wrap(self)
+            outputs = open_or_opaque(call, args, kwargs, self.variables, self.name)
             self._penalise_activity(outputs)
         return outputs
 

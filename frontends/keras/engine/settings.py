@@ -83,6 +83,12 @@ def standardize_data_format(data_format: str | None) -> str:
     return found
 
 
+PYTHON_DTYPES = {
+    float: "float32", int: "int32", "int": "int32", bool: "bool", str: "string",
+    complex: "complex64",
+}  # fmt: skip
+
+
 def standardize_dtype(dtype: Any) -> str:
     """Return a dtype's name; None gives floatx.
 
@@ -91,7 +97,7 @@ def standardize_dtype(dtype: Any) -> str:
     """
     if dtype is None:
         return SETTINGS.floatx
-    name = {float: "float32", int: "int32", bool: "bool", str: "string"}.get(dtype, dtype)
+    name = PYTHON_DTYPES.get(dtype, dtype)
     name = getattr(name, "name", None) or getattr(name, "__name__", None) or str(name)
     name = name.removeprefix("jnp.").removeprefix("torch.")
     if name not in KNOWN_DTYPES:

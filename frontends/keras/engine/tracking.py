@@ -14,7 +14,7 @@ from graphc.keras.random.seed_generator import SeedGenerator
 
 UNTRACKED = frozenset(
     {
-        "_inbound_nodes", "_outbound_nodes", "input_spec", "_losses", "_constructed_with",
+        "_inbound_nodes", "_outbound_nodes", "input_spec", "_losses", "_constructed_with", "_remat",
         "_listed", "optimizer", "_parents", "_compile_loss", "_compile_metrics", "_loss_tracker",
         "_record", "_programs", "_build_shapes", "history", "_call_arguments", "dtype_policy",
     }

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from graphc.keras.engine.name_scope import path_of
 from graphc.keras.engine.scope import current_scope, entered
 from graphc.keras.engine.settings import auto_name, is_float_dtype, standardize_dtype
 from graphc.keras.engine.tensor import Symbol, TensorOperators
@@ -40,6 +41,7 @@ class Variable(TensorOperators):
         dtype: floatx, or the initial value's dtype, when not given.
         trainable: whether `fit` updates it by its gradient.
         autocast: whether a layer's compute dtype applies to it.
+        layout: how it lies over several devices; kept for whoever places it.
 
     Raises:
         ValueError: no shape for a callable, or an unknown aggregation.
@@ -54,6 +56,7 @@ class Variable(TensorOperators):
         autocast: bool = True,
         aggregation: str = "none",
         synchronization: str = "auto",
+        layout: Any = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -63,10 +66,10 @@ class Variable(TensorOperators):
                 f"Received: aggregation={aggregation}"
             )
         self.name = name or auto_name("variable")
-        self.path = self.name
+        self.path = path_of(self.name)
         self.born_trainable = trainable  # freezing changes `trainable`, never this
         self._trainable, self.autocast, self.aggregation = trainable, autocast, aggregation
-        self.synchronization = synchronization
+        self.synchronization, self.layout = synchronization, layout
         self.overwrite_with_gradient = False
         self.regularizer: Any = None
         self.constraint: Any = None

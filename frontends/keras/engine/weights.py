@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.keras.engine import tracking
 from graphc.keras.engine.lookups import LOOKUPS
+from graphc.keras.engine.name_scope import path_of
 from graphc.keras.engine.scope import current_scope
 from graphc.keras.engine.variable import Variable
 from graphc.keras.engine.version import Version, structural_change
@@ -60,7 +61,7 @@ class LayerWeights:
             LOOKUPS["initializer"](initializer), shape, dtype, trainable, autocast, aggregation,
             name=name,
         )  # fmt: skip
-        variable.path = f"{self.path}/{variable.name}"
+        variable.path = path_of(f"{self.path}/{variable.name}")
         variable.regularizer = LOOKUPS["regularizer"](regularizer)
         variable.constraint = LOOKUPS["constraint"](constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient

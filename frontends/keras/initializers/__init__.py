@@ -9,6 +9,7 @@ from graphc.keras.initializers.random_initializers import (
     RandomUniform,
     TruncatedNormal,
 )
+from graphc.keras.initializers.stft import STFT
 from graphc.keras.initializers.variance_scaling import (
     GlorotNormal,
     GlorotUniform,
@@ -31,11 +32,13 @@ ones = Ones
 orthogonal = OrthogonalInitializer = Orthogonal
 random_normal = RandomNormal
 random_uniform = RandomUniform
+stft = STFTInitializer = STFT
 truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros
 
 __all__ = [
+    "STFT",
     "Constant",
     "GlorotNormal",
     "GlorotUniform",
@@ -51,6 +54,7 @@ __all__ = [
     "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
+    "STFTInitializer",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
@@ -69,6 +73,7 @@ __all__ = [
     "random_normal",
     "random_uniform",
     "serialize",
+    "stft",
     "truncated_normal",
     "variance_scaling",
     "zeros",

@@ -19,6 +19,7 @@ from graphc.keras.initializers.random_initializers import (
     RandomUniform,
     TruncatedNormal,
 )
+from graphc.keras.initializers.stft import STFT
 from graphc.keras.initializers.variance_scaling import (
     GlorotNormal,
     GlorotUniform,
@@ -33,6 +34,7 @@ from graphc.keras.saving import serialize_keras_object
 ALIASES = {
     "IdentityInitializer": Identity,
     "OrthogonalInitializer": Orthogonal,
+    "STFTInitializer": STFT,
     "normal": RandomNormal,
     "uniform": RandomUniform,
     "one": Ones,
@@ -57,6 +59,7 @@ INITIALIZERS = NamedObjects(
             Orthogonal,
             RandomNormal,
             RandomUniform,
+            STFT,
             TruncatedNormal,
             VarianceScaling,
             Zeros,

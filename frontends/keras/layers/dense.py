@@ -7,10 +7,10 @@ from typing import Any
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.input_spec import InputSpec
 from graphc.keras.layers.arguments import positive_integer
-from graphc.keras.layers.builtin import BuiltinLayer
+from graphc.keras.layers.lora import AdaptedKernel
 
 
-class Dense(BuiltinLayer):
+class Dense(AdaptedKernel):
     """Multiplies the last axis of the inputs by a kernel, adds a bias, applies an activation.
 
     Input: `[B, ..., D]`; output: `[B, ..., units]`.
@@ -31,14 +31,11 @@ class Dense(BuiltinLayer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         quantization_config: None = None,
         **kwargs: Any,
     ) -> None:
-        if quantization_config is not None:
-            raise ValueError(
-                "Quantized layers are not supported: expected `quantization_config` to be None. "
-                f"Received: quantization_config={quantization_config!r}"
-            )
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.configure(
             units=positive_integer(units, "units"),
@@ -50,9 +47,8 @@ class Dense(BuiltinLayer):
             bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
-            quantization_config=None,
         )
-        self.kernel: Any = None
+        self.configure_lora(lora_rank, lora_alpha, quantization_config)
         self.bias: Any = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -65,7 +61,7 @@ class Dense(BuiltinLayer):
                 f"Layer '{self.name}' needs inputs whose last axis has a known size. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        self.kernel = self.add_weight(
+        self._weight = self.add_weight(
             name="kernel",
             shape=(features, self.units),
             initializer=self.kernel_initializer,
@@ -81,6 +77,8 @@ class Dense(BuiltinLayer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank)  # as in Keras, `lora_alpha` is then the rank
 
     def call(self, inputs: Any) -> Any:
         """Return `activation(inputs @ kernel + bias)`."""

@@ -16,7 +16,9 @@ from graphc.keras.engine.runtime_scalar import runtime_scalar
 from graphc.keras.engine.settings import standardize_data_format
 from graphc.keras.layers.arguments import spatial_axes
 from graphc.keras.layers.builtin import BuiltinLayer
-from graphc.keras.random import SeedGenerator
+from graphc.keras.random import SeedGenerator, uniform
+
+SELU_FLOOR = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
 
 
 class _Noise(BuiltinLayer):
@@ -161,6 +163,50 @@ class GaussianNoise(_Noise):
         if not training or self.stddev == 0:
             return inputs
         return inputs + _normal(self, inputs, 0.0, runtime_scalar(self, "stddev"))
+
+
+class AlphaDropout(_Noise):
+    """Sets a random fraction `rate` to SELU's lower bound, keeping mean 0 and variance 1.
+
+    Args:
+        rate: the fraction to drop, from 0 to 1.
+        noise_shape: the shape of the binary mask, broadcast to the inputs; None in it stands for
+            the inputs' own size.
+        seed: an integer, or None for a random one.
+
+    Raises:
+        ValueError: the rate is not in [0, 1], or the noise shape is not a tuple of positive
+            integers and Nones.
+
+    Source: Klambauer et al. (2017).
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__("rate", rate, seed, **kwargs)
+        self.configure(noise_shape=_checked_noise_shape(noise_shape))
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the inputs, with dropout if training."""
+        if not training or self.rate == 0:
+            return inputs
+        rate = runtime_scalar(self, "rate")
+        sizes = inputs.shape if self.noise_shape is None else self.noise_shape
+        shape = tuple(
+            own if size is None else size for own, size in zip(inputs.shape, sizes, strict=True)
+        )
+        drawn = uniform(shape, seed=self.seed_generator)
+        kept = ops.cast(ops.greater_equal(drawn, rate), inputs.dtype)
+        scale = ((1 - rate) * (1 + rate * SELU_FLOOR**2)) ** -0.5
+        shift = -scale * SELU_FLOOR * rate
+        if not isinstance(scale, float):  # a symbol, wider than inputs of 16 bits
+            scale, shift = ops.cast(scale, inputs.dtype), ops.cast(shift, inputs.dtype)
+        return scale * (inputs * kept + SELU_FLOOR * (1 - kept)) + shift
 
 
 class ActivityRegularization(BuiltinLayer):

@@ -8,10 +8,10 @@ from typing import Any
 from graphc.keras import ops
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.layers.arguments import positive_integer
-from graphc.keras.layers.builtin import BuiltinLayer
+from graphc.keras.layers.lora import LowRank
 
 
-class Embedding(BuiltinLayer):
+class Embedding(LowRank):
     """Replaces every integer by its row of a table.
 
     Input: integers below `input_dim`, of any shape; output: that shape and `output_dim`. With
@@ -20,6 +20,8 @@ class Embedding(BuiltinLayer):
     Raises:
         ValueError: `input_dim` or `output_dim` is not a positive integer.
     """
+
+    adapted = "embeddings"
 
     def __init__(
         self,
@@ -30,14 +32,11 @@ class Embedding(BuiltinLayer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         quantization_config: None = None,
         **kwargs: Any,
     ) -> None:
-        if quantization_config is not None:
-            raise ValueError(
-                "Quantized layers are not supported: expected `quantization_config` to be None. "
-                f"Received: quantization_config={quantization_config!r}"
-            )
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
         super().__init__(**kwargs)
@@ -49,11 +48,10 @@ class Embedding(BuiltinLayer):
             activity_regularizer=self.activity_regularizer,
             embeddings_constraint=embeddings_constraint,
             mask_zero=mask_zero,
-            quantization_config=None,
         )
+        self.configure_lora(lora_rank, lora_alpha, quantization_config)
         self.supports_masking = mask_zero
         self.autocast = False  # integers must not pass through a low-precision float
-        self.embeddings: Any = None
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) else [weights])
@@ -61,15 +59,22 @@ class Embedding(BuiltinLayer):
     def build(self, input_shape: tuple[int | None, ...] | None = None) -> None:
         """Create the table `[input_dim, output_dim]`, which no input shape influences."""
         del input_shape
-        if self.embeddings is not None:
+        if self._weight is not None:
             return
-        self.embeddings = self.add_weight(
+        self._weight = self.add_weight(
             name="embeddings",
             shape=(self.input_dim, self.output_dim),
             initializer=self.embeddings_initializer,
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
         )
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank)  # as in Keras, `lora_alpha` is then the rank
+
+    @property
+    def embeddings(self) -> Any:
+        """The table, adaptation included."""
+        return self.adapted_weight()
 
     def call(self, inputs: Any) -> Any:
         """Return the rows that the inputs name."""

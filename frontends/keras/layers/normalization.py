@@ -10,6 +10,7 @@ from graphc.keras import ops
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.input_spec import InputSpec
 from graphc.keras.engine.settings import epsilon as default_epsilon
+from graphc.keras.initializers import Initializer
 from graphc.keras.layers.builtin import BuiltinLayer
 
 
@@ -27,11 +28,17 @@ class BatchNormalization(BuiltinLayer):
         center: whether to add a trainable `beta`.
         scale: whether to multiply by a trainable `gamma`.
 
-    Raises:
-        ValueError: `synchronized` or `renorm` is asked for; at a call, the mask has another rank
-            than the inputs without their features.
+        renorm: whether to train with the moving averages too, corrected by constants
+            (batch renormalisation).
+        renorm_clipping: bounds of the corrections: "rmin", "rmax", "dmax".
+        renorm_momentum: the weight of the past in the averages that `renorm` uses.
 
-    Source: Ioffe, Szegedy (2015).
+    Raises:
+        ValueError: `synchronized` is asked for, which Keras has on TensorFlow only, or the bounds
+            of the corrections are unknown ones or contradict each other; at a call, the mask has
+            another rank than the inputs without their features.
+
+    Source: Ioffe, Szegedy (2015); Ioffe (2017) for `renorm`.
     """
 
     def __init__(
@@ -56,10 +63,10 @@ class BatchNormalization(BuiltinLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if synchronized or renorm:
+        if synchronized:
             raise ValueError(
-                "Expected `synchronized` and `renorm` to be False: neither is supported. "
-                f"Received: synchronized={synchronized}, renorm={renorm}"
+                "Expected `synchronized` to be False: Keras has it on the TensorFlow backend only. "
+                f"Received: synchronized={synchronized}"
             )
         self.configure(
             axis=int(axis),
@@ -76,7 +83,7 @@ class BatchNormalization(BuiltinLayer):
             beta_constraint=beta_constraint,
             gamma_constraint=gamma_constraint,
             renorm=renorm,
-            renorm_clipping=renorm_clipping,
+            renorm_clipping=_checked_clipping(renorm_clipping) if renorm else renorm_clipping,
             renorm_momentum=renorm_momentum,
             synchronized=synchronized,
         )
@@ -86,21 +93,30 @@ class BatchNormalization(BuiltinLayer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create `gamma`, `beta` and the moving statistics, one number a feature."""
-        features = _known_size(self, input_shape, self.axis)
+        features = known_size(self, input_shape, self.axis)
         if self.scale:
-            self.gamma = _affine_weight(self, "gamma", (features,))
+            self.gamma = affine_weight(self, "gamma", (features,))
         if self.center:
-            self.beta = _affine_weight(self, "beta", (features,))
-        self.moving_mean, self.moving_variance = (
-            self.add_weight(
+            self.beta = affine_weight(self, "beta", (features,))
+        initializers = {
+            "moving_mean": self.moving_mean_initializer,
+            "moving_variance": self.moving_variance_initializer,
+        }
+        if self.renorm:
+            initializers |= {
+                "moving_stddev": self._draw_stddev,
+                "renorm_mean": self.moving_mean_initializer,
+                "renorm_stddev": self._draw_stddev,
+            }
+        for name, initializer in initializers.items():
+            weight = self.add_weight(
                 name=name,
                 shape=(features,),
-                initializer=getattr(self, f"{name}_initializer"),
+                initializer=initializer,
                 trainable=False,
                 autocast=False,
             )
-            for name in ("moving_mean", "moving_variance")
-        )
+            setattr(self, name, weight)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: features})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -111,21 +127,58 @@ class BatchNormalization(BuiltinLayer):
             statistics = (self.moving_mean, self.moving_variance)
             outputs = apply("nn.batch_norm", inputs, *statistics, self.gamma, self.beta, **setting)
             return ops.cast(outputs, self.compute_dtype)
-        if mask is None:
+        if mask is None and not self.renorm:
             outputs, mean, variance = apply(
                 "nn.batch_norm_train", inputs, self.gamma, self.beta, **setting
             )
         else:
-            mean, variance = self._masked_moments(inputs, mask)
-            outputs = apply(
-                "nn.batch_norm", inputs, mean, variance, self.gamma, self.beta, **setting
-            )
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance)
+            mean, variance = self._moments(inputs, mask)
+            affine = self._renormalized(mean, variance) if self.renorm else (self.gamma, self.beta)
+            outputs = apply("nn.batch_norm", inputs, mean, variance, *affine, **setting)
+        self._move_all(mean, variance)
         return ops.cast(outputs, self.compute_dtype)
 
-    def _move(self, average: Any, batch: Any) -> None:
-        average.assign(average * self.momentum + batch * (1.0 - self.momentum))
+    def _move_all(self, mean: Any, variance: Any) -> None:
+        _move(self.moving_mean, mean, self.momentum)
+        if not self.renorm:
+            _move(self.moving_variance, variance, self.momentum)
+            return
+        stddev = ops.sqrt(variance + self.epsilon)
+        _move(self.renorm_mean, mean, self.renorm_momentum)
+        _move(self.renorm_stddev, stddev, self.renorm_momentum)
+        _move(self.moving_stddev, stddev, self.momentum)
+        moved = self.moving_stddev * self.moving_stddev - self.epsilon
+        self.moving_variance.assign(ops.relu(moved))  # rounding could make it negative
+
+    def _renormalized(self, mean: Any, variance: Any) -> tuple[Any, Any]:
+        """Return `gamma` and `beta` [C] with the corrections towards the moving averages."""
+        bounds = self.renorm_clipping.get
+        # The averages start small: nothing is divided by less than the smallest deviation.
+        stddev = ops.maximum(self.renorm_stddev, self.epsilon**0.5)
+        ratio = ops.stop_gradient(ops.sqrt(variance + self.epsilon) / stddev)
+        shift = ops.stop_gradient((mean - self.renorm_mean) / stddev)
+        if bounds("rmin") is not None:
+            ratio = ops.maximum(ratio, bounds("rmin"))
+        if bounds("rmax") is not None:
+            ratio = ops.minimum(ratio, bounds("rmax"))
+        if bounds("dmax") is not None:
+            shift = ops.clip(shift, -bounds("dmax"), bounds("dmax"))
+        if self.gamma is not None:
+            ratio, shift = ratio * self.gamma, shift * self.gamma
+        return ratio, shift if self.beta is None else shift + self.beta
+
+    def _draw_stddev(self, shape: Sequence[int], dtype: Any = None) -> Any:
+        initializer = self.moving_variance_initializer
+        if isinstance(initializer, Initializer):
+            initializer = type(initializer).from_config(initializer.get_config())
+        return ops.sqrt(initializer(shape, dtype=dtype))
+
+    def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+        if mask is not None:
+            return self._masked_moments(inputs, mask)
+        rank = len(inputs.shape)
+        axes = tuple(axis for axis in range(rank) if axis != self.axis % rank)
+        return ops.moments(inputs, axes)
 
     def _masked_moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
         """Return the mean and variance [C] over the elements that the mask keeps."""
@@ -142,6 +195,24 @@ class BatchNormalization(BuiltinLayer):
         deviation = ops.where(kept, inputs - mean, 0)
         variance = ops.sum(ops.square(deviation), axis=axes, keepdims=True) / count
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
+
+
+def _move(average: Any, batch: Any, momentum: float) -> None:
+    average.assign(average * momentum + batch * (1.0 - momentum))
+
+
+def _checked_clipping(clipping: Any) -> dict[str, float]:
+    found = dict(clipping or {})
+    known = ("rmax", "rmin", "dmax")
+    unknown = sorted(set(found) - set(known))
+    rmax, rmin, dmax = (found.get(name) for name in known)
+    crossed = rmax is not None and rmin is not None and rmax < rmin
+    if unknown or crossed or (dmax is not None and dmax < 0):
+        raise ValueError(
+            f"Expected `renorm_clipping` to hold some of {known}, with rmin <= rmax and dmax >= 0. "
+            f"Received: renorm_clipping={clipping}"
+        )
+    return found
 
 
 class LayerNormalization(BuiltinLayer):
@@ -199,9 +270,9 @@ class LayerNormalization(BuiltinLayer):
         """Create `gamma` and `beta`, shaped as the normalised axes."""
         shape = _axes_shape(self, input_shape, self.axis)
         if self.scale or self.rms_scaling:
-            self.gamma = _affine_weight(self, "gamma", shape)
+            self.gamma = affine_weight(self, "gamma", shape)
         if self.center and not self.rms_scaling:
-            self.beta = _affine_weight(self, "beta", shape)
+            self.beta = affine_weight(self, "beta", shape)
 
     def call(self, inputs: Any) -> Any:
         """Return the normalised inputs."""
@@ -242,7 +313,8 @@ class RMSNormalization(BuiltinLayer):
         return apply("nn.rms_norm", inputs, self.scale, axis=axis, epsilon=self.epsilon)
 
 
-def _affine_weight(layer: BuiltinLayer, name: str, shape: tuple[int, ...]) -> Any:
+def affine_weight(layer: BuiltinLayer, name: str, shape: tuple[int, ...]) -> Any:
+    """Create `gamma` or `beta`, which keeps its own dtype."""
     return layer.add_weight(
         name=name,
         shape=shape,
@@ -260,13 +332,17 @@ def _at_least_float32(inputs: Any) -> str:
 def _axes_shape(
     layer: BuiltinLayer, input_shape: Sequence[int | None], axis: int | Sequence[int]
 ) -> tuple[int, ...]:
+    """The sizes along the axes in the order of their numbers: as in Keras, -1 before 1."""
     axes = (axis,) if isinstance(axis, int) else axis
-    rank = len(input_shape)
-    ordered = sorted(one % rank if -rank <= one < rank else one for one in axes)
-    return tuple(_known_size(layer, input_shape, one) for one in ordered)
+    return tuple(known_size(layer, input_shape, one) for one in sorted(axes))
 
 
-def _known_size(layer: BuiltinLayer, input_shape: Sequence[int | None], axis: int) -> int:
+def known_size(layer: BuiltinLayer, input_shape: Sequence[int | None], axis: int) -> int:
+    """Return the size of the inputs along `axis`.
+
+    Raises:
+        ValueError: it is unknown, or there is no such axis.
+    """
     rank = len(input_shape)
     size = input_shape[axis] if -rank <= axis < rank else None
     if size is None:

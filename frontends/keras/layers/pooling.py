@@ -15,6 +15,7 @@ from graphc.keras.layers.arguments import (
     standardize_tuple,
 )
 from graphc.keras.layers.builtin import BuiltinLayer
+from graphc.keras.layers.defaults import with_defaults
 
 
 class Pooling(BuiltinLayer):
@@ -36,7 +37,7 @@ class Pooling(BuiltinLayer):
 
     def __init__(
         self,
-        pool_size: Any = 2,
+        pool_size: Any,
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
@@ -73,18 +74,21 @@ class MaxPooling1D(Pooling):
     """The largest element of every window of steps."""
 
     rank, op = 1, "nn.max_pool"
+    __init__ = with_defaults(Pooling.__init__, pool_size=2)
 
 
 class MaxPooling2D(Pooling):
     """The largest element of every window of rows and columns."""
 
     rank, op = 2, "nn.max_pool"
+    __init__ = with_defaults(Pooling.__init__, pool_size=(2, 2))
 
 
 class MaxPooling3D(Pooling):
     """The largest element of every window of planes, rows and columns."""
 
     rank, op = 3, "nn.max_pool"
+    __init__ = with_defaults(Pooling.__init__, pool_size=(2, 2, 2))
 
 
 class AveragePooling1D(Pooling):

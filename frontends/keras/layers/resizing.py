@@ -64,7 +64,10 @@ class ZeroPadding3D(ZeroPadding2D):
     rank = 3
 
     def __init__(
-        self, padding: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any
+        self,
+        padding: Any = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(padding, data_format, **kwargs)
 
@@ -112,7 +115,10 @@ class Cropping3D(Cropping2D):
     rank = 3
 
     def __init__(
-        self, cropping: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: Any = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(cropping, data_format, **kwargs)
 

@@ -5,6 +5,7 @@ from graphc.keras.losses.crossentropy import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
 from graphc.keras.losses.crossentropy_losses import (
@@ -12,6 +13,7 @@ from graphc.keras.losses.crossentropy_losses import (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
 )
 from graphc.keras.losses.distribution import (
@@ -50,6 +52,8 @@ from graphc.keras.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from graphc.keras.losses.sequences import CTC, ctc
+from graphc.keras.losses.similarity import Circle, circle
 
 bce = BCE = binary_crossentropy
 kld = KLD = kullback_leibler_divergence = kl_divergence
@@ -61,6 +65,7 @@ msle = MSLE = mean_squared_logarithmic_error
 
 __all__ = [
     "BCE",
+    "CTC",
     "KLD",
     "MAE",
     "MAPE",
@@ -70,7 +75,9 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "Dice",
     "Hinge",
@@ -92,8 +99,11 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",

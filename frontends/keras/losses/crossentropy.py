@@ -9,6 +9,7 @@ import jax
 
 from graphc.keras import ops
 from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.masks import set_mask
 from graphc.keras.engine.settings import epsilon
 from graphc.keras.losses.loss import as_array_if_numbers
 from graphc.keras.losses.pairing import paired, same_dtype
@@ -132,8 +133,19 @@ def sparse_categorical_crossentropy(
     y_pred = ops.where(ops.expand_dims(valid, axis), y_pred, 0)
     losses = ops.where(valid, _sparse(y_true, y_pred, from_logits, axis), 0.0)
     if not isinstance(losses, jax.core.Tracer):  # JAX's own tracers take no attributes
-        losses._keras_mask = valid
+        set_mask(losses, valid)
     return losses
+
+
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+    """Return (1 - p^q) / q for the chance p of the right class: [B, ...], [B, ..., C] to [B, ...].
+
+    Near `q` = 0 it is the cross-entropy, near 1 the absolute error, which wrong labels hurt less.
+    Source: Zhang and Sabuncu, "Generalized Cross Entropy Loss", 2018.
+    """
+    y_true, y_pred = _index_pair(y_true, y_pred, -1)
+    right = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
+    return (1 - ops.power(ops.sum(y_pred * right, axis=-1), q)) / q
 
 
 def kept_targets(y_true: Any, y_pred: Any, ignore_class: int, axis: int = -1) -> Any:

@@ -9,6 +9,7 @@ from graphc.keras.losses.crossentropy import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     kept_targets,
     sparse_categorical_crossentropy,
 )
@@ -133,6 +134,29 @@ class CategoricalFocalCrossentropy(NamedFunctionLoss):
             label_smoothing=label_smoothing,
             axis=axis,
         )
+
+
+class CategoricalGeneralizedCrossEntropy(NamedFunctionLoss):
+    """(1 - p^q) / q for the chance p of the right class, which is robust to wrong labels.
+
+    Args:
+        q: between 0 (like the cross-entropy) and 1 (like the absolute error), exclusive.
+
+    Raises:
+        ValueError: `q` is out of range.
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ) -> None:
+        if not 0 < q < 1:
+            raise ValueError(f"q must be in the interval (0, 1). Received: q={q}")
+        self.q = q
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
 
 
 class SparseCategoricalCrossentropy(NamedFunctionLoss):

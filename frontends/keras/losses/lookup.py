@@ -11,6 +11,7 @@ from graphc.keras.losses.crossentropy import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
 from graphc.keras.losses.crossentropy_losses import (
@@ -18,6 +19,7 @@ from graphc.keras.losses.crossentropy_losses import (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
 )
 from graphc.keras.losses.distribution import (
@@ -55,6 +57,8 @@ from graphc.keras.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from graphc.keras.losses.sequences import CTC, ctc
+from graphc.keras.losses.similarity import Circle, circle
 from graphc.keras.saving import serialize_keras_object
 
 CLASSES = (
@@ -64,8 +68,11 @@ CLASSES = (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
+    Circle,
     CosineSimilarity,
+    CTC,
     Dice,
     Hinge,
     Huber,
@@ -86,8 +93,11 @@ FUNCTIONS = (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     categorical_hinge,
+    circle,
     cosine_similarity,
+    ctc,
     dice,
     hinge,
     huber,

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from graphc.keras import ops
+from graphc.keras.engine.masks import get_mask
 from graphc.keras.engine.opaque import open_or_opaque
 from graphc.keras.engine.settings import auto_name, standardize_dtype
 from graphc.keras.engine.structure import flatten, map_structure
@@ -63,7 +64,7 @@ class Loss:
             mask: None, or one row of [B] each for real (1) and padding (0): the result is the
                 loss over the real rows alone.
         """
-        in_mask = getattr(y_pred, "_keras_mask", None)
+        in_mask = get_mask(y_pred)
         y_true, y_pred = self._as_tensors(y_true), self._as_tensors(y_pred)
         losses = open_or_opaque(self.call, (y_true, y_pred), {}, (), self.name)
         mask = combine_masks(in_mask, self._loss_mask(y_true, y_pred, losses), mask)
@@ -77,7 +78,7 @@ class Loss:
     def _loss_mask(self, y_true: Any, y_pred: Any, losses: Any) -> Any:
         """Return the mask of the losses that count, or None for all of them."""
         del y_true, y_pred
-        return getattr(losses, "_keras_mask", None)
+        return get_mask(losses)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that `from_config` needs."""

@@ -27,6 +27,7 @@ from graphc.keras.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
+from graphc.keras.metrics.correlation import ConcordanceCorrelation, PearsonCorrelation
 from graphc.keras.metrics.f_score import F1Score, FBetaScore
 from graphc.keras.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from graphc.keras.metrics.metric import Metric
@@ -62,6 +63,7 @@ CLASSES = (
     CategoricalAccuracy,
     CategoricalCrossentropy,
     CategoricalHinge,
+    ConcordanceCorrelation,
     CosineSimilarity,
     F1Score,
     FBetaScore,
@@ -81,6 +83,7 @@ CLASSES = (
     Metric,
     OneHotIoU,
     OneHotMeanIoU,
+    PearsonCorrelation,
     Poisson,
     Precision,
     PrecisionAtRecall,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from graphc.keras import ops
+from graphc.keras.engine.masks import get_mask
 from graphc.keras.engine.opaque import open_or_opaque
 from graphc.keras.losses import Loss
 from graphc.keras.losses.lookup import CLASSES, FUNCTIONS
@@ -24,7 +25,7 @@ def samplewise(
 
     Weights of lower rank than the values weigh the values already reduced to that rank.
     """
-    mask = getattr(values, "_keras_mask", None)
+    mask = get_mask(values)
     values = ops.cast(ops.convert_to_tensor(values), dtype)
     if sample_weight is not None:
         sample_weight = masked_weight(sample_weight, mask, dtype)
@@ -134,7 +135,7 @@ class MeanMetricWrapper(Mean):
         if isinstance(self._fn, Loss):  # which applies the mask of `y_pred` itself
             mask, values = None, self._fn(y_true, y_pred, mask=valid, **self._fn_kwargs)
         else:
-            mask = getattr(y_pred, "_keras_mask", None)
+            mask = get_mask(y_pred)
             values = open_or_opaque(self._fn, (y_true, y_pred), self._fn_kwargs, (), self.name)
         weight = masked_weight(sample_weight, mask, self.dtype)
         if weight is not None and len(weight.shape) and not len(values.shape):

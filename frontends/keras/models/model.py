@@ -9,8 +9,11 @@ from graphc.errors import located
 from graphc.keras.engine.building import map_shapes
 from graphc.keras.engine.call import is_tensor_like
 from graphc.keras.engine.dispatch import apply, infer_call
+from graphc.keras.engine.host import HostTensor
 from graphc.keras.engine.input_spec import InputSpec
 from graphc.keras.engine.layer import Layer
+from graphc.keras.engine.masks import get_mask, set_mask
+from graphc.keras.engine.scope import current_scope
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor
@@ -26,6 +29,7 @@ from graphc.keras.models.record import Record
 from graphc.keras.models.summary import print_summary
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
 from graphc.keras.saving.weights import load_weights, save_weights
+from graphc.keras.training.host import Prepared, on_host
 from graphc.keras.training.trainer import Trainer
 
 
@@ -64,7 +68,7 @@ class Model(Trainer, Layer):
         if mask is not None:
             for value, one in zip(values, flatten(mask), strict=True):
                 if one is not None and not isinstance(value, KerasTensor):
-                    value._keras_mask = one
+                    set_mask(value, one)
         return self._record.run(values)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -73,7 +77,15 @@ class Model(Trainer, Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call on KerasTensors or symbols (recorded, traced), or on arrays (compiled)."""
-        return self._call_compiled(super().__call__, args, kwargs)
+        if args and self._host_layers and current_scope() is None:
+            args = (on_host(self, args[0]), *args[1:])
+        return self._call_compiled(self._call_prepared, args, kwargs)
+
+    def _call_prepared(self, *args: Any, **kwargs: Any) -> Any:
+        if not args or not isinstance(args[0], Prepared):
+            return super().__call__(*args, **kwargs)
+        with args[0].replayed() as x:
+            return super().__call__(x, *args[1:], **kwargs)
 
     @property
     def layers(self) -> list[Layer]:
@@ -304,6 +316,8 @@ class Model(Trainer, Layer):
 
     def _adjust(self, value: Any, wanted: KerasTensor, place: int) -> Any:
         shape, expected = tuple(value.shape), wanted.shape
+        if wanted.dtype == "string":
+            return value.fitted(len(expected)) if isinstance(value, HostTensor) else value
         if len(shape) == len(expected) - 1 and expected[-1] == 1:
             value = apply("shape.expand_dims", value, axis=-1)
         elif len(shape) == len(expected) + 1 and shape[-1] == 1:
@@ -318,10 +332,10 @@ class Model(Trainer, Layer):
             layer = wanted._keras_history.operation.name
             raise ValueError(located(message, layer, self._source))
         if str(value.dtype) != wanted.dtype:
-            mask = getattr(value, "_keras_mask", None)
+            mask = get_mask(value)
             value = apply("core.cast", value, dtype=wanted.dtype)
             if mask is not None:
-                value._keras_mask = mask
+                set_mask(value, mask)
         return value
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc.keras.engine import tracking
 from graphc.keras.engine.layer import Layer
+from graphc.keras.engine.masks import set_mask
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.version import structural_change
@@ -140,7 +141,7 @@ class Sequential(Model):
         elif self._record is not None and hasattr(inputs, "shape"):
             inputs = self._match_inputs(inputs)[0]
         if mask is not None and not isinstance(inputs, KerasTensor):
-            inputs._keras_mask = mask
+            set_mask(inputs, mask)
         for layer in self._chain:
             inputs = layer(inputs)
         return inputs

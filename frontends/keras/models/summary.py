@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from graphc.keras.config.messages import is_interactive_logging_enabled, print_message
+
 TITLES = ("Layer (type)", "Output Shape", "Param #", "Connected to")
 Justify = Literal["left", "center", "right"]
 JUSTIFY: tuple[Justify, ...] = ("left", "left", "right", "left")
@@ -88,12 +90,12 @@ def print_summary(
         for row in _rows(layer, view):
             table.add_row(*row)
     lines = [_bold(f'Model: "{escape(model.name)}"'), table, *_count_lines(model)]
-    if print_fn is None:
+    if print_fn is None and is_interactive_logging_enabled():
         console.print(*lines, sep="\n")
         return
     with console.capture() as capture:
         console.print(*lines, sep="\n")
-    print_fn(capture.get())
+    (print_fn or print_message)(capture.get())
 
 
 def _is_functional(model: Any) -> bool:

@@ -1,5 +1,6 @@
 """`keras.ops`: Keras's functions on tensors, each a thin signature over an op."""
 
+from graphc.keras.ops import image, numpy
 from graphc.keras.ops.arrangement import (
     append,
     argpartition,
@@ -27,6 +28,7 @@ from graphc.keras.ops.arrangement import (
     nonzero,
     pad,
     ravel,
+    rearrange,
     repeat,
     reshape,
     roll,
@@ -53,6 +55,8 @@ from graphc.keras.ops.arrangement import (
     where,
 )
 from graphc.keras.ops.associative import associative_scan
+from graphc.keras.ops.attention import dot_product_attention
+from graphc.keras.ops.complex import polar, view_as_complex, view_as_real
 from graphc.keras.ops.control_flow import (
     cond,
     fori_loop,
@@ -252,6 +256,7 @@ from graphc.keras.ops.nn import (
     conv_transpose,
     depthwise_conv,
     elu,
+    fold,
     gelu,
     glu,
     hard_shrink,
@@ -265,6 +270,7 @@ from graphc.keras.ops.nn import (
     log_softmax,
     max_pool,
     moments,
+    psnr,
     relu,
     relu6,
     rms_normalization,
@@ -284,6 +290,7 @@ from graphc.keras.ops.nn import (
     swish,
     tanh_shrink,
     threshold,
+    unfold,
 )
 from graphc.keras.ops.reduction import (
     all,
@@ -329,8 +336,10 @@ from graphc.keras.ops.reduction import (
     segment_sum,
     std,
     sum,
+    trapezoid,
     var,
 )
+from graphc.keras.ops.sequences import ctc_decode, ctc_loss
 from graphc.keras.ops.signal import (
     extract_sequences,
     fft,
@@ -339,3 +348,5 @@ from graphc.keras.ops.signal import (
     irfft,
     rfft,
 )
+from graphc.keras.ops.spectral import istft, stft
+from graphc.keras.ops.transforms import custom_gradient, jvp, vectorize

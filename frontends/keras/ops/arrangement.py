@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.operation import OpOperation, record_call
+from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.ops.core import convert_to_tensor
 from graphc.keras.ops.core import ndim as rank_of
 from graphc.keras.ops.uniform import attribute, operand, uniform
@@ -51,6 +53,10 @@ def reshape(x: Any, newshape: Any) -> Any:
     sizes = attribute("newshape", newshape)
     sizes = (sizes,) if isinstance(sizes, int) else sizes
     sizes = tuple(-1 if size is None else size for size in sizes)
+    if isinstance(x, KerasTensor) and None in x.shape and -1 not in sizes:
+        # Which batch fits is not known before there is one.
+        operation = OpOperation("shape.reshape", {"newshape": sizes}, apply)
+        return record_call(operation, (x,), {}, KerasTensor(sizes, x.dtype))
     return apply("shape.reshape", operand(x), newshape=sizes)
 
 
@@ -117,6 +123,18 @@ def fliplr(x: Any) -> Any:
 def flipud(x: Any) -> Any:
     """Return `x` reversed along axis 0."""
     return flip(x, axis=0)
+
+
+def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
+    """Return the tensor with its axes split, permuted and merged as an einops pattern says.
+
+    `axes_lengths` gives the sizes of split axes: `rearrange(x, "b (h s) c -> b s (h c)", s=2)`.
+
+    Raises:
+        ValueError: the two sides name different axes, or the sizes do not fit.
+    """
+    lengths = tuple(sorted((name, int(size)) for name, size in axes_lengths.items()))
+    return apply("shape.rearrange", operand(tensor), pattern=pattern, lengths=lengths)
 
 
 def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:

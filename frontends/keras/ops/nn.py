@@ -8,7 +8,18 @@ from typing import Any
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import epsilon as default_epsilon
 from graphc.keras.engine.settings import standardize_data_format
+from graphc.keras.ops.arrangement import depth_to_space, space_to_depth  # noqa: F401
+from graphc.keras.ops.attention import dot_product_attention  # noqa: F401
+from graphc.keras.ops.complex import polar  # noqa: F401
+from graphc.keras.ops.core import convert_to_tensor
+from graphc.keras.ops.creation import multi_hot, one_hot  # noqa: F401
+from graphc.keras.ops.elementwise import log10, square, subtract
+from graphc.keras.ops.linalg import normalize  # noqa: F401
+from graphc.keras.ops.reduction import mean
+from graphc.keras.ops.sequences import ctc_decode, ctc_loss  # noqa: F401
 from graphc.keras.ops.uniform import attribute, operand, uniform
+
+# What is imported without being used here is in `keras.ops.nn` too.
 
 celu = uniform("nn.celu", "x; alpha=1.0")
 elu = uniform("nn.elu", "x; alpha=1.0")
@@ -38,6 +49,9 @@ squareplus = uniform("nn.squareplus", "x; b=4")
 swish = uniform("nn.silu", "x", "swish")
 tanh_shrink = uniform("nn.tanh_shrink", "x")
 threshold = uniform("nn.threshold", "x; threshold, default_value")
+
+unfold = uniform("nn.unfold", "x; kernel_size, dilation=1, padding=0, stride=1")
+fold = uniform("nn.fold", "x; output_size, kernel_size, dilation=1, padding=0, stride=1")
 
 binary_crossentropy = uniform("nn.binary_crossentropy", "target, output; from_logits=False")
 categorical_crossentropy = uniform(
@@ -208,6 +222,29 @@ def rms_normalization(
         axis=attribute("", axis),
         epsilon=default_epsilon() if epsilon is None else epsilon,
     )
+
+
+def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+    """Return the ratio of the peak `max_val` to the noise between two signals, in decibels.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
+    if not _agree(x1.shape, x2.shape):
+        raise ValueError(
+            "Expected `x1` and `x2` to have the same shape. "
+            f"Received: x1.shape={tuple(x1.shape)}, x2.shape={tuple(x2.shape)}"
+        )
+    noise = mean(square(subtract(x1, x2)))
+    peak = log10(convert_to_tensor(max_val, x2.dtype))
+    return subtract(20 * peak, 10 * log10(noise))
+
+
+def _agree(shape1: Any, shape2: Any) -> bool:
+    """Whether two shapes are the same as far as they are known."""
+    pairs = zip(shape1, shape2, strict=False)
+    return len(shape1) == len(shape2) and all(a == b or None in (a, b) for a, b in pairs)
 
 
 def _pool(

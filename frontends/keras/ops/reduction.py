@@ -56,6 +56,11 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     return apply("reduce.average", operand(x), operand(weights), axis=attribute("axis", axis))
 
 
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    """Return the integral of `y` along `axis` by the trapezoidal rule, at `x` or `dx` apart."""
+    return apply("reduce.trapezoid", operand(y), operand(x), dx=dx, axis=axis)
+
+
 def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
     """How often each of 0, 1, 2 ... occurs along the last axis of `x`; outside traces only."""
     _refuse_sparse(sparse)

@@ -58,6 +58,11 @@ def safe_mode_scope(safe_mode: bool) -> Iterator[None]:
         _SAFE_MODE.reset(token)
 
 
+def enable_unsafe_deserialization() -> None:
+    """Let deserialization run bytecode from now on, in this thread, whatever `safe_mode` says."""
+    _SAFE_MODE.set(False)
+
+
 def in_safe_mode(asked: bool) -> bool:
     """Return the mode of the enclosing scope, else the one asked for."""
     found = _SAFE_MODE.get()
@@ -77,6 +82,11 @@ def carrying() -> Iterator[dict[str, Any]]:
         yield carried
     finally:
         _CARRIED.reset(token)
+
+
+def is_carrying() -> bool:
+    """Return whether what is being written is a copy in memory, which may hold all there is."""
+    return _CARRIED.get() is not None
 
 
 def carried_name(obj: Any) -> str | None:

@@ -12,7 +12,8 @@ from graphc.keras.saving.registration import get_registered_object
 ROOT = "graphc.keras"
 FAMILIES = (
     "layers", "models", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers",
-    "regularizers", "constraints", "activations", "random", "ops",
+    "regularizers", "constraints", "activations", "random", "ops", "dtype_policies", "quantizers",
+    "utils",
 )  # fmt: skip
 FUNCTIONS = (
     "losses",

@@ -36,9 +36,9 @@ def register_keras_serializable(
     return decorate
 
 
-def get_registered_name(item: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """Return the registered name of a class or function, else its own name."""
-    return _NAMES.get(item, getattr(item, "__name__", str(item)))
+    return _NAMES.get(obj, getattr(obj, "__name__", str(obj)))
 
 
 def get_registered_object(

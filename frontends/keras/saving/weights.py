@@ -18,13 +18,16 @@ from graphc.keras.engine import tracking
 from graphc.keras.engine.settings import to_snake_case
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
     """Write the weights of a built model.
 
     Raises:
-        ValueError: the name does not end in `.weights.h5`, or the model is not built.
+        ValueError: the name does not end in `.weights.h5`, the model is not built, or an unknown
+            argument.
         FileExistsError: the file exists and `overwrite` is False.
     """
+    if kwargs:
+        raise ValueError(f"Invalid keyword arguments. Received: {kwargs}")
     path = _checked(filepath)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists. Pass overwrite=True to replace it.")
@@ -45,13 +48,15 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
     """Read weights into a built model; nothing is changed unless everything fits.
 
     Raises:
-        ValueError: the file's arrays do not fit the model, naming the layer.
+        ValueError: the file's arrays do not fit the model, naming the layer; an unknown argument.
         FileNotFoundError: no such file.
     """
+    if kwargs:
+        raise ValueError(f"Invalid keyword arguments. Received: {kwargs}")
     path = _checked(filepath)
     if not path.exists():
         raise FileNotFoundError(f"There is no weights file {path}.")

@@ -156,7 +156,7 @@ def _check_lengths(rows: Rows, may_be_empty: bool) -> None:
         return
     named = zip(("x", "y", "sample_weight"), rows.structure, strict=True)
     found = [
-        f"'{name}' sizes: {', '.join(str(leaf.shape[0]) for leaf in flatten(part))}"
+        f"'{name}' sizes: {', '.join(str(len(one)) for one in flatten(part) if one is not None)}"
         for name, part in named
         if part is not None
     ]

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from graphc.keras.engine.call import training_phase
+from graphc.keras.engine.call import mask_of, set_masks, training_phase
 from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.training.arrays import Rows
@@ -69,15 +69,16 @@ class EagerSteps:
                 y_pred = model(x)
                 loss = model.compute_loss(x, y, y_pred, weight, training=training)
             scaled = model.optimizer.scale_loss(loss) if training else loss
-            return scaled, (loss, y_pred, self._writes(scope, params))
+            return scaled, (loss, y_pred, mask_of(y_pred), self._writes(scope, params))
 
         values = tuple(variable.stored for variable in params)
         if not training:
-            _, (loss, y_pred, writes) = loss_of(values)
+            _, (loss, y_pred, masks, writes) = loss_of(values)
         else:
             model.optimizer.build(params)
             differentiate = jax.value_and_grad(loss_of, has_aux=True)
-            (_, (loss, y_pred, writes)), grads = differentiate(values)
+            (_, (loss, y_pred, masks, writes)), grads = differentiate(values)
+            set_masks(y_pred, masks)  # differentiating made new arrays of them
         for variable, value in writes:
             variable.assign(value)
         if training:

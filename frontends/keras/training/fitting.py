@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.keras.callbacks.callback_list import CallbackList
+from graphc.keras.config.limits import limited_steps
 from graphc.keras.engine.structure import map_structure
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.eager import EagerSteps
@@ -39,7 +40,7 @@ class Held:
 
     def __init__(self, model: Any, rows: Rows, batch: int, limit: int | None) -> None:
         self.feed = Feed(model, "test", rows, batch, shuffle=False)
-        self.limit = limit
+        self.limit = limited_steps(limit)
 
     @property
     def steps(self) -> int:

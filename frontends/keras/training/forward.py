@@ -11,7 +11,7 @@ import numpy as np
 from graphc.executable import Executable
 from graphc.keras.engine.call import training_phase
 from graphc.keras.engine.scope import TraceScope, entered
-from graphc.keras.engine.structure import flatten, map_structure, pack_as, structure_of
+from graphc.keras.engine.structure import flatten, map_structure, structure_of
 from graphc.keras.engine.tensor import KerasTensor, Symbol
 from graphc.keras.engine.variable import Variable
 from graphc.keras.engine.version import Version
@@ -106,7 +106,7 @@ class Forward:
         if bound.separable and count & (count - 1):
             padded = 1 << count.bit_length()
             leaves = [_repeat_first(np.asarray(leaf), padded) for leaf in leaves]
-            x = pack_as(rows.x, leaves)
+            x = rows.pack(leaves)[0]
             bound = self._get(model, model.__call__, (x,), {}, "infer", None, predict=True)
         outputs = bound.run(leaves)
         return map_structure(lambda array: np.array(np.asarray(array)[:count]), outputs)

@@ -13,6 +13,7 @@ import numpy as np
 from graphc import config
 from graphc.keras.callbacks.batch_hooks import overrides_batch_hooks
 from graphc.keras.callbacks.callback_list import CallbackList
+from graphc.keras.config.messages import print_message
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.tracer import Mode, TracedStep, build_by_trace, trace_step
@@ -136,7 +137,7 @@ class StepCache:
         ]
         self.recompiles.append(f"{key.mode}: {', '.join(changed)} changed")
         if config.DEBUG.value:
-            print(f"graphc: recompiled {self.recompiles[-1]}")
+            print_message(f"graphc: recompiled {self.recompiles[-1]}")
 
 
 def _structure(model: Any) -> Any:

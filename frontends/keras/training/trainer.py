@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.keras import optimizers
 from graphc.keras.callbacks.callback_list import CallbackList
+from graphc.keras.config.limits import limited_epochs, limited_steps
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.scope import current_scope, current_trace
 from graphc.keras.engine.structure import map_structure
@@ -21,6 +22,7 @@ from graphc.keras.training.explain import report_of
 from graphc.keras.training.feed import Feed
 from graphc.keras.training.fitting import Epochs, Held, Validation, predict_rows
 from graphc.keras.training.forward import Forward
+from graphc.keras.training.host import data_on_host, on_host
 from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import StepCache
 from graphc.runtime.data import DeviceData
@@ -153,6 +155,11 @@ class Trainer:
             if isinstance(item, Metric) and id(item) not in known
         ]
 
+    @per_version
+    def _host_layers(self) -> list[Any]:
+        """The layers that cannot be part of a compiled step: those that read strings."""
+        return [one for one in self._flatten_layers() if getattr(one, "runs_on_host", False)]
+
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the results of all metrics by name."""
         results: dict[str, Any] = {}
@@ -210,10 +217,13 @@ class Trainer:
             ValueError: not compiled, or data that does not fit the model.
         """
         self._need_compiled("fit")
-        epochs, initial_epoch = _whole(epochs, "epochs"), _whole(initial_epoch, "initial_epoch")
-        rows = as_rows(x, y, sample_weight, class_weight)
+        epochs = limited_epochs(_whole(epochs, "epochs"))
+        initial_epoch = _whole(initial_epoch, "initial_epoch")
+        steps_per_epoch = limited_steps(steps_per_epoch)
+        rows = as_rows(on_host(self, x), y, sample_weight, class_weight)
         warn_of_nan(rows)
-        held = None if validation_data is None else unpack_rows(validation_data)
+        apart = validation_data is not None
+        held = unpack_rows(data_on_host(self, validation_data)) if apart else None
         if held is None and validation_split:
             rows, held = split_rows(rows, validation_split)
         batch = batch_size_of(batch_size)
@@ -241,7 +251,8 @@ class Trainer:
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._need_compiled("evaluate")
-        held = Held(self, as_rows(x, y, sample_weight), batch_size_of(batch_size), steps)
+        rows = as_rows(on_host(self, x), y, sample_weight)
+        held = Held(self, rows, batch_size_of(batch_size), steps)
         found = self._callbacks(callbacks, verbose, epochs=1, steps=held.steps)
         with interruptible() as interrupt:
             logs = held.evaluate(found, interrupt)
@@ -257,11 +268,11 @@ class Trainer:
         callbacks: Any = None,
     ) -> Any:
         """Return the outputs for data as NumPy arrays, in the model's structure."""
-        rows = as_rows(x, may_be_empty=True)
+        rows = as_rows(on_host(self, x), may_be_empty=True)
         batch = batch_size_of(batch_size)
         if not rows.count:
             return self.predict_on_batch(x)
-        limit = min(-(-rows.count // batch), steps or rows.count)
+        limit = min(-(-rows.count // batch), limited_steps(steps) or rows.count)
         found = self._callbacks(callbacks, verbose, epochs=1, steps=limit, history=False)
         found.on_predict_begin()
         outputs = predict_rows(self, rows, batch, limit, found)
@@ -278,7 +289,7 @@ class Trainer:
     ) -> Any:
         """Do one training step on these rows; return their loss and metrics."""
         self._need_compiled("train_on_batch")
-        rows = as_rows(x, y, sample_weight, class_weight)
+        rows = as_rows(on_host(self, x), y, sample_weight, class_weight)
         return self._on_batch("train", rows, return_dict)
 
     def test_on_batch(
@@ -286,11 +297,12 @@ class Trainer:
     ) -> Any:
         """Return the loss and the metrics on these rows."""
         self._need_compiled("test_on_batch")
-        return self._on_batch("test", as_rows(x, y, sample_weight), return_dict)
+        rows = as_rows(on_host(self, x), y, sample_weight)
+        return self._on_batch("test", rows, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for these rows as NumPy arrays."""
-        rows = as_rows(x, may_be_empty=True)
+        rows = as_rows(on_host(self, x), may_be_empty=True)
         if rows.count:
             return self._forward.predict(self, rows)
         outputs = self._forward.predict(self, rows.placeholder())

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from graphc.keras.config.messages import is_interactive_logging_enabled, print_message
 from graphc.keras.utils.archives import extract_archive
 
 _BLOCK = 1 << 20  # bytes
@@ -151,7 +152,9 @@ def _is_valid(path: Path, file_hash: str | None, algorithm: str) -> bool:
     received = _digest(path, algorithm)
     if received == file_hash.lower():
         return True
-    print(f"{path} has the {algorithm} {received} instead of {file_hash}: downloading it again.")
+    print_message(
+        f"{path} has the {algorithm} {received} instead of {file_hash}: downloading it again."
+    )
     return False
 
 
@@ -165,7 +168,7 @@ def _download(origin: str, target: Path, file_hash: str | None, algorithm: str) 
     """Puts the URL's content in place, all of it or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    print(f"Downloading data from {origin}")
+    print_message(f"Downloading data from {origin}")
     try:
         with partial.open("xb") as file:
             _receive(origin, file)
@@ -195,7 +198,7 @@ def _receive(origin: str, file: BinaryIO) -> None:
         raise ConnectionError(f"URL fetch failure on {origin}: {_reason(error)}") from error
     if total and done != total:
         raise ConnectionError(f"URL fetch failure on {origin}: {done} of {total} bytes came")
-    if sys.stdout.isatty():
+    if _is_live():
         print(f"\r{done / 1e6:.1f} MB" + " " * 20)
 
 
@@ -208,10 +211,14 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def _is_live() -> bool:
+    return is_interactive_logging_enabled() and sys.stdout.isatty()
+
+
 def _show_progress(done: int, total: int, shown: float) -> float:
     """Redraws the progress line at a terminal, rarely; returns when it was last drawn."""
     now = time.monotonic()
-    if now - shown < _REDRAW or not sys.stdout.isatty():
+    if now - shown < _REDRAW or not _is_live():
         return shown
     of_total = f" of {total / 1e6:.1f}" if total else ""
     columns = shutil.get_terminal_size().columns

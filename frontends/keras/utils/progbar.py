@@ -1,4 +1,4 @@
-"""The progress bar of fit, evaluate and predict, and the one place that writes to the screen."""
+"""The progress bar of fit, evaluate and predict."""
 
 import math
 import os
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.keras.config.messages import is_interactive_logging_enabled, print_message
+
 BOLD, GREEN, GREY = "\x1b[1m", "\x1b[32m", "\x1b[37m"
 RESET = "\x1b[0m"
 BAR = "━"
@@ -18,23 +20,10 @@ NOTEBOOK_STREAMS = ("ipykernel", "pyodide_kernel")
 Segment = tuple[str, str]  # (text, ANSI style or "")
 
 
-def print_message(message: str, line_break: bool = True) -> None:
-    """Writes to standard output and flushes; characters it cannot encode are replaced."""
-    stream = sys.stdout
-    if stream is None:  # a windowed application has no standard output
-        return
-    text = f"{message}\n" if line_break else message
-    try:
-        stream.write(text)
-    except UnicodeEncodeError:
-        encoding = stream.encoding or "utf-8"
-        plain = text.replace(BAR, "=").replace("└", "+")
-        stream.write(plain.encode(encoding, errors="replace").decode(encoding))
-    stream.flush()
-
-
 class Progbar:
     """A bar redrawn in place on a terminal or notebook, and one final line anywhere else.
+
+    With interactive logging off (`keras.config`), the final line is one of the log.
 
     Args:
         target: number of steps expected, or None while unknown.
@@ -72,8 +61,9 @@ class Progbar:
         self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         self.prefix = ""  # starts the only line where the output is not live
-        self._on_terminal = _is_terminal()
-        self.live = self._on_terminal or _is_notebook()
+        interactive = is_interactive_logging_enabled()
+        self._on_terminal = interactive and _is_terminal()
+        self.live = self._on_terminal or (interactive and _is_notebook())
         self._start = time.perf_counter()
         self._first: tuple[int, float] | None = None  # (step, time) of the first update
         self._last_draw = -math.inf

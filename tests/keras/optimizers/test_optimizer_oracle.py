@@ -65,6 +65,29 @@ SHARED: list[dict[str, Any]] = [
 ]
 WITH_SHARED = [(name, extra) for name in ("SGD", "Adam") for extra in SHARED]
 WITH_SHARED += [("Nadam", SHARED[-1])]  # its shared slot must hold still between updates
+OTHERS = (
+    "RMSprop",
+    "AdamW",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "Lion",
+    "Ftrl",
+    "Adafactor",
+    "Lamb",
+    "Muon",
+)
+TWO_SETS: list[dict[str, Any]] = [
+    {"weight_decay": 0.05, "global_clipnorm": 1.5, "loss_scale_factor": 4.0},
+    {
+        "gradient_accumulation_steps": 2,
+        "use_ema": True,
+        "ema_momentum": 0.7,
+        "ema_overwrite_frequency": 2,
+        "clipnorm": 0.7,
+    },
+]
+WITH_SHARED += [(name, extra) for name in OTHERS for extra in TWO_SETS]
 RTOL = 5e-6  # float32 rounding, gathered over the steps
 ATOL = 1e-6  # relative to a variable's largest element: Ftrl's linear term cancels
 
@@ -151,6 +174,42 @@ def test_learning_rate_set_between_steps(
     assert float(ours.learning_rate) == pytest.approx(float(theirs.learning_rate.value))
 
 
+SCHEDULES: list[tuple[str, dict[str, Any]]] = [
+    ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 12, "alpha": 0.1}),
+    ("CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 9, "warmup_target": 0.1,
+                     "warmup_steps": 5}),
+    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 4, "m_mul": 0.9}),
+    ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 3, "decay_rate": 0.8}),
+    ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 3, "decay_rate": 0.5,
+                          "staircase": True}),
+    ("PiecewiseConstantDecay", {"boundaries": [4, 9], "values": [0.1, 0.05, 0.01]}),
+    ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "power": 2.0,
+                         "cycle": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options"), SCHEDULES, ids=_name)
+def test_schedules_over_accumulated_steps_equal_keras(
+    keras: Any,
+    start: dict[str, np.ndarray],
+    gradients: list[Any],
+    trained: list[Variable],
+    name: str,
+    options: dict[str, Any],
+) -> None:
+    made = []
+    for module in (optimizers, keras.optimizers):
+        rate = getattr(module.schedules, name)(**options)
+        made.append(module.SGD(rate, momentum=0.9, gradient_accumulation_steps=2))
+    ours, theirs = made
+    oracle = Oracle(keras, theirs, start)
+    for grads in gradients:
+        ours.apply(grads, trained)
+        oracle.apply(grads)
+        assert float(ours.learning_rate) == pytest.approx(float(theirs.learning_rate), rel=1e-5)
+    _same(trained, oracle.trained)
+
+
 def test_excluded_variables_do_not_decay(
     keras: Any, start: dict[str, np.ndarray], gradients: list[Any], trained: list[Variable]
 ) -> None:
@@ -179,6 +238,27 @@ def test_finite_and_overflowing_steps_of_loss_scaling(
         oracle.apply(scaled)
     _same(trained, oracle.trained)
     _same(ours.variables, theirs.variables)
+
+
+def test_loss_scaling_of_accumulated_and_averaged_steps(
+    keras: Any, start: dict[str, np.ndarray], gradients: list[Any], trained: list[Variable]
+) -> None:
+    shared = {"gradient_accumulation_steps": 2, "use_ema": True, "ema_momentum": 0.5}
+    made = [
+        module.LossScaleOptimizer(module.AdamW(0.01, clipvalue=0.5, **shared), initial_scale=4.0)
+        for module in (optimizers, keras.optimizers)
+    ]
+    ours, theirs = made
+    oracle = Oracle(keras, theirs, start)
+    for i, grads in enumerate(gradients):
+        scaled = [g * np.float32(np.nan if i == 7 else 4) for g in grads]
+        ours.apply(scaled, trained)
+        oracle.apply(scaled)
+    _same(trained, oracle.trained)
+    _same(ours.variables, theirs.variables)
+    ours.finalize_variable_values(trained)
+    theirs.finalize_variable_values(oracle.trained)
+    _same(trained, oracle.trained)
 
 
 def test_each_variable_by_its_own_optimizer(

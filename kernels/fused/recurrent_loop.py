@@ -1,0 +1,214 @@
+"""The loop of the recurrent kernels, with a backward pass of its own.
+
+Everything stays [B, T, ...], and a step works on strips of the arrays. In place of a step's inputs
+the forward loop leaves what the derivative needs. The backward loop leaves the derivative by those
+inputs; the gradient of the weights is one product after it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from graphc.kernels.fused.recurrent_cells import Cell, States
+
+
+class Chain(NamedTuple):
+    """The operands of a chain of steps in one direction."""
+
+    inputs: Array  # [B, T, G * U]: projected
+    weights: Array  # [U, G * U]
+    bias: Array | None  # [G * U]
+    shift: Array | None  # [U]
+    first: States  # [B, U] each
+
+
+class Trail(NamedTuple):
+    """What the forward loop leaves.
+
+    The states have one step more than the inputs: at the edge where the chain starts are the first.
+    """
+
+    states: tuple[Array, ...]  # [B, T + 1, U] each
+    record: Array  # [B, T, G * U]
+    extra: Array | None  # [B, T, U]
+
+
+Directions = tuple[bool, ...]  # for every chain whether it goes back in time
+Outputs = tuple[tuple[Array, ...], ...]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def run(
+    cell: Cell, backwards: Directions, mask: Array | None, chains: tuple[Chain, ...]
+) -> Outputs:
+    """For every chain the outputs [B, T, U] in the order of time, then the last states [B, U].
+
+    All share one loop, in which each goes its own way. `mask` [B, T] is boolean: where it is False
+    the states stay as they are.
+    """
+    return _forward(cell, backwards, mask, chains)[0]
+
+
+def _forward(
+    cell: Cell, backwards: Directions, mask: Array | None, chains: tuple[Chain, ...]
+) -> tuple[Outputs, Any]:
+    length = chains[0].inputs.shape[1]
+
+    def body(step: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            _advance(cell, chain, back, mask, length - 1 - step if back else step, *state)
+            for chain, back, state in zip(chains, backwards, carry, strict=True)
+        )
+
+    pairs = list(zip(chains, backwards, strict=True))
+    start = tuple((chain.first, _empty_trail(cell, chain, back)) for chain, back in pairs)
+    finished = lax.fori_loop(0, length, body, start)
+    outputs = tuple(
+        (_later(trail.states[0], back), *last)
+        for (last, trail), back in zip(finished, backwards, strict=True)
+    )
+    operands = [(chain.weights, chain.bias, chain.shift) for chain in chains]
+    return outputs, (mask, operands, [trail for _, trail in finished])
+
+
+def _empty_trail(cell: Cell, chain: Chain, back: bool) -> Trail:
+    rows, length = chain.inputs.shape[:2]
+    edge = jnp.int32(length if back else 0)
+    states = tuple(
+        _put(jnp.zeros((rows, length + 1, state.shape[1]), state.dtype), state, edge)
+        for state in chain.first
+    )
+    z = chain.inputs[:, 0]
+    extra = jax.eval_shape(cell.step, z, z, chain.first, chain.shift)[2]
+    if extra is not None:
+        extra = jnp.zeros((rows, length, extra.shape[1]), extra.dtype)
+    return Trail(states, chain.inputs, extra)
+
+
+def _advance(
+    cell: Cell,
+    chain: Chain,
+    back: bool,
+    mask: Array | None,
+    place: Array,
+    before: States,
+    trail: Trail,
+) -> tuple[States, Trail]:
+    """One step of one chain, at a place in time: the states after it, and the trail longer."""
+    z = _at(trail.record, place)
+    z = z if chain.bias is None else z + chain.bias
+    after, record, extra = cell.step(z, before[0] @ chain.weights, before, chain.shift)
+    if mask is not None:
+        keep = _at(mask, place)[:, None]
+        after = tuple(jnp.where(keep, new, old) for new, old in zip(after, before, strict=True))
+    target = place if back else place + 1
+    states = [_put(whole, new, target) for whole, new in zip(trail.states, after, strict=True)]
+    extras = None if extra is None or trail.extra is None else _put(trail.extra, extra, place)
+    return after, Trail(tuple(states), _put(trail.record, record, place), extras)
+
+
+def _backward(
+    cell: Cell, backwards: Directions, residuals: Any, wanted: Outputs
+) -> tuple[None, tuple[Chain, ...]]:
+    mask, operands, trails = residuals
+    length = trails[0].record.shape[1]
+    transposed = [weights.T for weights, _, _ in operands]
+
+    def body(step: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        each = zip(transposed, trails, backwards, wanted, carry, strict=True)
+        return tuple(
+            _retreat(cell, weights, trail, back, mask, step if back else length - 1 - step,
+                     outputs, *state)
+            for weights, trail, back, (outputs, *_), state in each
+        )  # fmt: skip
+
+    # Not in place of the record: it has several readers in a step, for whom XLA would copy it.
+    start = tuple(
+        (tuple(last), *jax.tree.map(jnp.zeros_like, (trail.record, trail.extra)))
+        for trail, (_, *last) in zip(trails, wanted, strict=True)
+    )
+    found = lax.fori_loop(0, length, body, start)
+    each = zip(operands, trails, backwards, found, strict=True)
+    return None, tuple(_gradient(*given, trail, back, *left) for given, trail, back, left in each)
+
+
+def _retreat(
+    cell: Cell,
+    transposed: Array,
+    trail: Trail,
+    back: bool,
+    mask: Array | None,
+    place: Array,
+    d_outputs: Array,
+    d_after: States,
+    d_inners: Array,
+    d_lasts: Array | None,
+) -> tuple[States, Array, Array | None]:
+    """One step of a backward pass: the derivatives by the states before, and by the inputs."""
+    earlier, later = (place + 1, place) if back else (place, place + 1)
+    d_after = (d_after[0] + _at(d_outputs, place), *d_after[1:])
+    keep = None if mask is None else _at(mask, place)[:, None]
+    d_inner, d_last, direct = cell.back(
+        _at(trail.record, place),
+        None if trail.extra is None else _at(trail.extra, place),
+        tuple(_at(whole, earlier) for whole in trail.states),
+        tuple(_at(whole, later) for whole in trail.states),
+        d_after if keep is None else tuple(jnp.where(keep, d, 0) for d in d_after),
+    )
+    through = d_inner @ transposed
+    found = [through if direct[0] is None else through + direct[0], *direct[1:]]
+    if keep is not None:
+        found = [new + jnp.where(keep, 0, d) for new, d in zip(found, d_after, strict=True)]
+    if d_lasts is not None and d_last is not None:
+        d_lasts = _put(d_lasts, d_last, place)
+    return tuple(found), _put(d_inners, d_inner, place), d_lasts
+
+
+def _gradient(
+    weights: Array,
+    bias: Array | None,
+    shift: Array | None,
+    trail: Trail,
+    back: bool,
+    d_first: States,
+    d_inner: Array,
+    d_last: Array | None,
+) -> Chain:
+    """The derivatives by a chain's operands, over all steps at once."""
+    units = weights.shape[0]
+    slopes = d_inner.reshape(-1, d_inner.shape[2])  # [B * T, G * U]
+    states = _earlier(trail.states[0], back).reshape(-1, units)
+    d_weights = lax.dot_general(states, slopes, (((0,), (0,)), ((), ())))
+    d_shift = None if shift is None else jnp.sum(slopes[:, -units:], axis=0)
+    d_inputs = d_inner
+    if d_last is not None:
+        d_inputs = jnp.concatenate([d_inner[:, :, :-units], d_last], axis=-1)
+    d_bias = None if bias is None else jnp.sum(d_inputs, axis=(0, 1))
+    return Chain(d_inputs, d_weights, d_bias, d_shift, d_first)
+
+
+run.defvjp(_forward, _backward)
+
+
+def _at(array: Array, step: Array) -> Array:
+    """The strip of one step of an array [B, T, ...]."""
+    return lax.dynamic_index_in_dim(array, step, 1, keepdims=False, allow_negative_indices=False)
+
+
+def _put(array: Array, strip: Array, step: Array) -> Array:
+    return lax.dynamic_update_index_in_dim(array, strip, step, 1, allow_negative_indices=False)
+
+
+def _later(states: Array, back: bool) -> Array:
+    """The states after every step, in the order of time."""
+    return states[:, :-1] if back else states[:, 1:]
+
+
+def _earlier(states: Array, back: bool) -> Array:
+    """The states before every step, in the order of time."""
+    return states[:, 1:] if back else states[:, :-1]
