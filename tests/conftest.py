@@ -26,14 +26,14 @@ from graphc import keras  # noqa: E402
 SAMPLED = {
     "keras/layers/test_attention_oracle.py": 3,
     "keras/layers/test_audio_oracle.py": 2,
-    "keras/layers/test_convolution_oracle.py": 6,
+    "keras/layers/test_convolution_oracle.py": 8,
     "keras/layers/test_einsum_dense_oracle.py": 3,
     "keras/layers/test_image_oracle.py": 3,
-    "keras/layers/test_layers_oracle.py": 3,
+    "keras/layers/test_layers_oracle.py": 4,
     "keras/layers/test_normalization_oracle.py": 4,
     "keras/layers/test_pooling_oracle.py": 4,
-    "keras/layers/test_recurrent_models.py": 3,
-    "keras/layers/test_recurrent_oracle.py": 3,
+    "keras/layers/test_recurrent_models.py": 4,
+    "keras/layers/test_recurrent_oracle.py": 4,
     "keras/ops/test_arrangement_oracle.py": 6,
     "keras/ops/test_elementwise_oracle.py": 10,
     "keras/ops/test_image_oracle.py": 3,
@@ -42,15 +42,35 @@ SAMPLED = {
     "keras/ops/test_reduction_oracle.py": 8,
     "keras/quantizers/test_quantizers_oracle.py": 2,
     "keras/utils/test_bounding_boxes.py": 3,
+    "kernels/test_against_keras.py": 2,
+    "kernels/test_batching.py": 3,
+    "kernels/test_kernels.py": 4,
+    "kernels/test_reference.py": 3,
 }
+
+
+# New and not yet seen green as a whole: `make test-all` runs them.
+UNSETTLED = (
+    "keras/dtype_policies/",
+    "keras/layers/",
+    "keras/losses/",
+    "keras/metrics/",
+    "keras/models/test_configuration.py",
+    "keras/quantizers/",
+    "keras/training/test_bad_input.py",
+    "keras/training/test_fit.py",
+    "kernels/",
+)
+SETTLED = ("keras/layers/test_layer_errors.py", "keras/layers/test_pooling_oracle.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what the sample of a large table leaves out; names decide, not their order."""
     for item in items:
         path, _, name = item.nodeid.partition("::")
-        share = SAMPLED.get(path.removeprefix("tests/"), 1)
-        if zlib.crc32(name.encode()) % share:
+        path = path.removeprefix("tests/")
+        unsettled = path.startswith(UNSETTLED) and path not in SETTLED
+        if unsettled or zlib.crc32(name.encode()) % SAMPLED.get(path, 1):
             item.add_marker(pytest.mark.slow)
 
 
