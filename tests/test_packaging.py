@@ -129,3 +129,12 @@ def test_init_files_only_import() -> None:
         body = ast.parse(path.read_text()).body
         rest = [node for node in body if not isinstance(node, allowed)]
         assert all(isinstance(node, ast.Expr) for node in rest), path  # the docstring
+
+
+def test_optional_dependencies_are_imported_when_used() -> None:
+    optional = ["matplotlib", "PIL", "pandas", "pydot", "scipy.signal", "sklearn", "keras", "tensorflow", "torch"]
+    code = f"import sys\nfrom graphc import keras\nprint(*sys.modules.keys() & set({optional}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert not done.stdout.split()

@@ -11,13 +11,9 @@ from typing import Any
 import numpy as np
 
 from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.optional import find
 from graphc.keras.engine.settings import floatx, standardize_data_format
 from graphc.keras.engine.tensor import KerasTensor, Symbol
-
-try:
-    from PIL import Image
-except ImportError:  # an optional dependency: arrays can be used without it
-    Image = None  # type: ignore[assignment]
 
 MODES = {4: "RGBA", 3: "RGB", 1: "L"}
 COLOR_MODES = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}
@@ -30,9 +26,10 @@ def need_pillow(caller: str) -> Any:
     Raises:
         ImportError: Pillow is not installed.
     """
-    if Image is None:
+    module = find("PIL.Image")
+    if module is None:
         raise ImportError(f"Could not import PIL.Image. The use of `{caller}` requires PIL.")
-    return Image
+    return module
 
 
 def array_to_img(
@@ -169,7 +166,7 @@ def load_img(
             f"`interpolation` must be one of {INTERPOLATIONS}. "
             f"Received: interpolation={interpolation!r}"
         )
-    resample = getattr(Image.Resampling, interpolation.upper())
+    resample = getattr(need_pillow("load_img").Resampling, interpolation.upper())
     size = (target_size[1], target_size[0])
     box = _middle(img.size, size) if keep_aspect_ratio else None
     return img.resize(size, resample, box=box)

@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from graphc.keras.config.messages import print_message
+from graphc.keras.engine.optional import find
 from graphc.keras.engine.structure import map_structure
-
-try:
-    import pydot
-except ImportError:  # an optional dependency
-    pydot = None
 
 PYDOT = "You must install pydot (`pip install pydot`) for {} to work."
 GRAPHVIZ = (
@@ -125,13 +121,14 @@ def model_to_dot(
         ImportError: pydot is not installed.
     """
     _check_built(model)
+    pydot = find("pydot")
     if pydot is None:
         raise ImportError(PYDOT.format("model_to_dot"))
     _check_no_rest(kwargs)
     shown = Shown(show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable)
-    dot = _cluster(model) if subgraph else _canvas(rankdir, dpi, splines)
+    dot = _cluster(pydot, model) if subgraph else _canvas(pydot, rankdir, dpi, splines)
     if not _has_graph(model):
-        dot.add_node(_box(model, shown))
+        dot.add_node(_box(pydot, model, shown))
         return dot
     for layer in model.layers if _is_sequence(model) else model._operations:
         if expand_nested and _has_graph(layer):
@@ -140,7 +137,7 @@ def model_to_dot(
             )
             dot.add_subgraph(inside)
         else:
-            dot.add_node(_box(layer, shown))
+            dot.add_node(_box(pydot, layer, shown))
     for source, destination in dict.fromkeys(_edges(model, expand_nested)):
         edge = pydot.Edge(source, destination)
         edge.set("penwidth", "2")
@@ -176,7 +173,7 @@ def _is_sequence(model: Any) -> bool:
     return hasattr(model, "_chain")
 
 
-def _canvas(rankdir: str, dpi: int, splines: str) -> Any:
+def _canvas(pydot: Any, rankdir: str, dpi: int, splines: str) -> Any:
     dot = pydot.Dot()
     options = {"rankdir": rankdir, "concentrate": True, "dpi": dpi, "splines": splines}
     for name, value in options.items():
@@ -185,14 +182,14 @@ def _canvas(rankdir: str, dpi: int, splines: str) -> Any:
     return dot
 
 
-def _cluster(model: Any) -> Any:
+def _cluster(pydot: Any, model: Any) -> Any:
     dot = pydot.Cluster(style="dashed", graph_name=model.name)
     dot.set("label", model.name)
     dot.set("labeljust", "l")
     return dot
 
 
-def _box(layer: Any, shown: Shown) -> Any:
+def _box(pydot: Any, layer: Any, shown: Shown) -> Any:
     node = pydot.Node(str(id(layer)), label=shown.label(layer))
     for name, value in (("fontname", "Helvetica"), ("border", "0"), ("margin", "0")):
         node.set(name, value)
@@ -280,6 +277,7 @@ def plot_model(
 
 
 def _what_is_missing() -> str | None:
+    pydot = find("pydot")
     if pydot is None:
         return PYDOT.format("`plot_model`")
     try:

@@ -6,14 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.keras.engine.optional import find
 from graphc.keras.engine.settings import standardize_data_format
 from graphc.keras.utils.bounding_boxes import convert_format
 from graphc.keras.visualization.images import as_images
-
-try:
-    from PIL import Image, ImageDraw, ImageFont
-except ImportError:  # an optional dependency: only the names of classes need it
-    Image = None  # type: ignore[assignment]
 
 LETTERS = 16  # height of letters at a font scale of 1, pixels
 
@@ -126,14 +122,15 @@ def _text_place(box: np.ndarray, scale: float, thickness: int) -> tuple[int, int
 def _write(
     image: np.ndarray, text: str, place: tuple[int, int], color: Color, stroke: int, scale: float
 ) -> None:
-    if Image is None:
+    pictures, drawing, fonts = (find(f"PIL.{name}") for name in ("Image", "ImageDraw", "ImageFont"))
+    if pictures is None:  # only the names of classes need it
         raise ImportError(
             "Class names in `draw_bounding_boxes` require the `pillow` package. Please install it "
             "with `pip install pillow`."
         )
-    picture = Image.fromarray(image)
-    font = ImageFont.load_default(size=LETTERS * scale)
-    ImageDraw.Draw(picture).text(
+    picture = pictures.fromarray(image)
+    font = fonts.load_default(size=LETTERS * scale)
+    drawing.Draw(picture).text(
         place, text, fill=tuple(color), font=font, anchor="ls", stroke_width=max(stroke - 1, 0) / 2
     )
     image[...] = np.asarray(picture)

@@ -8,28 +8,25 @@ from typing import Any
 
 import numpy as np
 
+from graphc.keras.engine.optional import find
 from graphc.keras.visualization.boxes import Color, draw_bounding_boxes
 from graphc.keras.visualization.images import as_images
 from graphc.keras.visualization.masks import draw_segmentation_masks
 
-try:
-    import matplotlib.pyplot as plt
-    from matplotlib import patches
-except ImportError:  # an optional dependency
-    plt = None  # type: ignore[assignment]
 
-
-def need_matplotlib(caller: str) -> None:
-    """Raise where matplotlib is not installed.
+def need_matplotlib(caller: str) -> Any:
+    """Return matplotlib's `pyplot`.
 
     Raises:
-        ImportError: it is not.
+        ImportError: matplotlib is not installed.
     """
+    plt = find("matplotlib.pyplot")
     if plt is None:
         raise ImportError(
             f"The `{caller}` function requires the `matplotlib` package. Please install it with "
             "`pip install matplotlib`."
         )
+    return plt
 
 
 def plot_image_gallery(
@@ -70,7 +67,7 @@ def plot_image_gallery(
         ValueError: not a batch of images, labels without names, or a path together with `show`.
         ImportError: matplotlib is not installed.
     """
-    need_matplotlib("plot_image_gallery")
+    plt = need_matplotlib("plot_image_gallery")
     if path is not None and show:
         raise ValueError(
             "Expected either `path` to be set or `show` to be True. "
@@ -97,7 +94,13 @@ def plot_image_gallery(
         if index < len(shown):
             place.imshow(shown[index])
             place.set_title(titles[index], fontsize=8) if titles[index] else None
-    _finish(path, show, transparent, dpi)
+    if path is not None:
+        plt.savefig(fname=path, pad_inches=0, bbox_inches="tight", transparent=transparent, dpi=dpi)
+    elif show is None or show:
+        plt.show()
+    else:
+        return
+    plt.close()
 
 
 def _title(index: int, y_true: Any, y_pred: Any, names: Any) -> str:
@@ -107,15 +110,6 @@ def _title(index: int, y_true: Any, y_pred: Any, names: Any) -> str:
         if labels is not None and index < len(labels)
     ]
     return "  ".join(parts)
-
-
-def _finish(path: Any, show: bool | None, transparent: bool, dpi: int) -> None:
-    if path is not None:
-        plt.savefig(fname=path, pad_inches=0, bbox_inches="tight", transparent=transparent, dpi=dpi)
-        plt.close()
-    elif show is None or show:
-        plt.show()
-        plt.close()
 
 
 def plot_bounding_box_gallery(
@@ -155,7 +149,7 @@ def plot_bounding_box_gallery(
         ValueError: `legend` together with `legend_handles`.
         ImportError: matplotlib is not installed.
     """
-    need_matplotlib("plot_bounding_box_gallery")
+    plt = need_matplotlib("plot_bounding_box_gallery")
     pictures = as_images(images, data_format)
     drawn = (
         (y_true, true_color, ground_truth_mapping or class_mapping),
@@ -176,7 +170,7 @@ def plot_bounding_box_gallery(
     if legend:
         colors = {"Ground Truth": true_color, "Prediction": pred_color}
         legend_handles = [
-            patches.Patch(color=np.array(color) / 255.0, label=label)
+            plt.Rectangle((0, 0), 1, 1, color=np.array(color) / 255.0, label=label)
             for label, color in colors.items()
         ]
     plot_image_gallery(

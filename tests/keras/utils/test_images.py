@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 
 from graphc import keras as ours
-from graphc.keras.utils import images
 
 pytestmark = pytest.mark.oracle
 PIL = pytest.importorskip("PIL.Image")
@@ -124,7 +124,7 @@ def test_load_img_refuses(tmp_path: Path) -> None:
 
 
 def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "Image", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(ImportError, match="`load_img` requires PIL"):
         ours.utils.load_img("a.png")
     with pytest.raises(ImportError, match="`array_to_img` requires PIL"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import types
 from pathlib import Path
 
 import pytest
 
 from graphc import keras as ours
-from graphc.keras.utils import model_plots
 
 
 class Item:
@@ -57,7 +57,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch):
     keras = pytest.importorskip("keras")
     from keras.src.utils import model_visualization
 
-    monkeypatch.setattr(model_plots, "pydot", FAKE)
+    monkeypatch.setitem(sys.modules, "pydot", FAKE)
     monkeypatch.setattr(model_visualization, "pydot", FAKE)
     return keras
 
@@ -134,7 +134,7 @@ def test_plot_writes_a_file(fakes, tmp_path: Path) -> None:
 
 def test_without_pydot_or_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
     model = sequence(ours)
-    monkeypatch.setattr(model_plots, "pydot", None)
+    monkeypatch.setitem(sys.modules, "pydot", None)
     with pytest.raises(ImportError, match=r"pip install pydot.*model_to_dot to work"):
         ours.utils.model_to_dot(model)
     with pytest.raises(ImportError, match="pip install pydot"):
@@ -145,6 +145,6 @@ def test_without_pydot_or_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
 
     broken = types.SimpleNamespace(Dot=types.new_class("Dot"), PydotException=PydotError)
     broken.Dot.create = fails
-    monkeypatch.setattr(model_plots, "pydot", broken)
+    monkeypatch.setitem(sys.modules, "pydot", broken)
     with pytest.raises(ImportError, match="install graphviz"):
         ours.utils.plot_model(model)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from graphc import keras as ours
-from graphc.keras.visualization import boxes, galleries
 
 pytest.importorskip("matplotlib")
 RNG = np.random.RandomState(0)
@@ -90,7 +90,7 @@ def test_gallery_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         plot(IMAGES, path="a.png", show=True)
     with pytest.raises(ValueError, match="Received: label_map=None"):
         plot(IMAGES, y_true=[0, 1, 2, 3])
-    monkeypatch.setattr(galleries, "plt", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match="requires the `matplotlib` package"):
         plot(IMAGES)
 
@@ -139,7 +139,7 @@ def test_class_names(monkeypatch: pytest.MonkeyPatch) -> None:
     named = draw(canvas, place, "xyxy", {1: "dog"})
     assert (named != plain)[0, 25:45, 18:].any()
     assert np.array_equal(draw(canvas, place, "xyxy", {3: "dog"}), plain)
-    monkeypatch.setattr(boxes, "Image", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(ImportError, match="`pillow` package"):
         draw(canvas, place, "xyxy", {1: "dog"})
 
