@@ -26,11 +26,17 @@ FUNCTIONS = (
 )
 PLACES = {"InputLayer": "keras.layers", "SeedGenerator": "keras.random"}
 RENAMED = {"Functional": "Model"}
+EXPORTED = {"GroupedQueryAttention": "GroupQueryAttention"}  # the class's name: its public one
 
 
 def is_ours(item: Any) -> bool:
     """Return whether a class, function or method was defined by graphc itself."""
     return (getattr(item, "__module__", None) or "").startswith(ROOT)
+
+
+def public_name(item: Any) -> str:
+    """Return the name under which Keras's API has a class or function of ours."""
+    return EXPORTED.get(item.__name__, item.__name__)
 
 
 def public_place(item: Any) -> str:

@@ -17,7 +17,7 @@ from graphc.keras.saving.contexts import (
     safe_mode_scope,
     sharing,
 )
-from graphc.keras.saving.names import find_object, is_ours, public_place
+from graphc.keras.saving.names import find_object, is_ours, public_name, public_place
 from graphc.keras.saving.registration import (
     custom_object_scope,
     get_registered_name,
@@ -85,7 +85,7 @@ def _serialize_function(obj: Any) -> dict[str, Any]:
     """Return the entry of a function or a class, found again by name."""
     kind = "class" if inspect.isclass(obj) else "function"
     if is_ours(obj):
-        place, name = public_place(obj), obj.__name__
+        place, name = public_place(obj), public_name(obj)
         return {"module": place, "class_name": kind, "config": name, "registered_name": kind}
     name = carried_name(obj)
     if name is None and getattr(obj, "__name__", "") == "<lambda>":
@@ -122,7 +122,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
 def instance_entry(cls: type, config: Any) -> dict[str, Any]:
     """Return the entry of an instance of `cls` that `config` describes."""
     if is_ours(cls):
-        module, name, registered = public_place(cls), cls.__name__, None
+        module, name, registered = public_place(cls), public_name(cls), None
         if name == "Model":  # Keras's class of functional models has no public name
             module, name, registered = FUNCTIONAL, "Functional", "Functional"
     else:
