@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -20,6 +20,7 @@ from graphc.keras.engine.tensor import KerasTensor, Symbol
 from graphc.keras.engine.variable import Variable
 
 _TRAINING: ContextVar[bool | None] = ContextVar("graphc_training", default=None)
+_ENTERED: ContextVar[bool] = ContextVar("graphc_entered", default=False)
 TENSORS = (KerasTensor, Symbol, HostTensor, Variable, jax.Array, np.ndarray)
 
 
@@ -31,6 +32,20 @@ def training_phase(training: bool | None) -> Iterator[None]:
         yield
     finally:
         _TRAINING.reset(token)
+
+
+@contextmanager
+def outermost_call(begin: Callable[[], None]) -> Iterator[None]:
+    """Call `begin` first, unless this call of a layer is made inside that of another."""
+    if _ENTERED.get():
+        yield
+        return
+    token = _ENTERED.set(True)
+    try:
+        begin()
+        yield
+    finally:
+        _ENTERED.reset(token)
 
 
 class CallArguments:

@@ -21,6 +21,7 @@ from graphc.keras.engine.call import (
     fill_masks,
     is_tensor_like,
     mask_of,
+    outermost_call,
     resolve_training,
     set_masks,
     training_phase,
@@ -183,8 +184,9 @@ class Layer(LayerWeights, Operation):
     def _call_in_scope(self, args: Any, kwargs: Any) -> Any:
         trace = current_trace()
         if trace is None:
-            outputs = self.call(*args, **kwargs)
-            self._penalise_activity(outputs)
+            with outermost_call(self._clear_losses):
+                outputs = self.call(*args, **kwargs)
+                self._penalise_activity(outputs)
             return outputs
         with trace.layer(self.name, self._source):
             call = self.call if self._remat is None else self._remat.wrap(self)

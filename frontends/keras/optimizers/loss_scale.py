@@ -54,6 +54,13 @@ class LossScalePlan:
         return loss * variables[OWN - 1]
 
 
+def scale_losses(optimizer: Any) -> Any:
+    """Return the optimizer with a dynamic loss scale around it; as it is where it has one."""
+    if optimizer is None or isinstance(optimizer, LossScaleOptimizer):
+        return optimizer
+    return LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+
+
 class LossScaleOptimizer(Optimizer):
     """Wraps an optimizer; doubles the loss scale after a run of finite steps, halves it on a NaN.
 

@@ -30,7 +30,7 @@ class BoundForward:
     """One traced forward pass: its executable, bound to the model's variables."""
 
     def __init__(
-        self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any
+        self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any, losses: bool
     ) -> None:
         training = mode == "train"
         scope = TraceScope(model.trainable_variables, model.non_trainable_variables)
@@ -46,7 +46,10 @@ class BoundForward:
         with entered(scope), training_phase(training):
             outputs = call(*traced_args, **traced_kwargs)
         self.outputs = structure_of(outputs)
-        values = [scope.as_value(leaf) for leaf in flatten(outputs)]
+        self.losses: Any = ()  # those that layers added in the last run, where they are wanted
+        self._count = len(flatten(outputs))
+        added = scope.losses if losses else []
+        values = [scope.as_value(leaf) for leaf in (*flatten(outputs), *added)]
         graph = scope.builder.finish(values, scope.updates() if training else ())
         self.store = StateStore(params=tuple(scope.params), state=tuple(scope.state))
         self.scalars = tuple(scope.scalars)
@@ -59,7 +62,7 @@ class BoundForward:
             params=lambda: self.store.claim().peek("params"),
             state=lambda: self.store.peek("state"),
             keep=self.store.shelves["state"].put,
-            pack=self.outputs.unflatten,
+            pack=self._pack,
             unpack=self._unpack,
         )
 
@@ -67,6 +70,10 @@ class BoundForward:
         leaves = [leaf for leaf in flatten(inputs) if _is_tensor(leaf)]
         scalars = tuple(np.float32(read()) for read in self.scalars)
         return (*(_device(leaf) for leaf in leaves), *scalars)
+
+    def _pack(self, arrays: Any) -> Any:
+        self.losses = arrays[self._count :]
+        return self.outputs.unflatten(arrays[: self._count])
 
     def run(self, leaves: Any) -> Any:
         """Run on flat arrays; keep new state in training mode."""
@@ -94,20 +101,25 @@ class Forward:
             rows = Rows(args[0])
             build_by_trace(model, rows, rows.count)
         training = _training_of(model, args, kwargs)
-        bound = self._get(model, call, args, kwargs, "train" if training else "infer", None)
-        return bound.run(tensors)
+        mode = "train" if training else "infer"
+        bound = self._get(model, call, args, kwargs, mode, None, losses=True)
+        outputs = bound.run(tensors)
+        if bound.losses:
+            model._clear_losses()
+            model._losses.extend(bound.losses)
+        return outputs
 
     def predict(self, model: Any, rows: Rows) -> Any:
         """Return outputs for a few rows as NumPy arrays; sizes share programs by powers of two."""
         build_by_trace(model, rows, rows.count)
         count = rows.count
         leaves = rows.leaves
-        bound = self._get(model, model.__call__, (rows.x,), {}, "infer", None, predict=True)
+        bound = self._get(model, model.__call__, (rows.x,), {}, "infer", None)
         if bound.separable and count & (count - 1):
             padded = 1 << count.bit_length()
             leaves = [_repeat_first(np.asarray(leaf), padded) for leaf in leaves]
             x = rows.pack(leaves)[0]
-            bound = self._get(model, model.__call__, (x,), {}, "infer", None, predict=True)
+            bound = self._get(model, model.__call__, (x,), {}, "infer", None)
         outputs = bound.run(leaves)
         return map_structure(lambda array: np.array(np.asarray(array)[:count]), outputs)
 
@@ -122,7 +134,7 @@ class Forward:
 
     def _get(
         self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any,
-        predict: bool = False,
+        losses: bool = False,
     ) -> BoundForward:  # fmt: skip
         leaves = flatten((args, kwargs))
         shapes = tuple(
@@ -130,9 +142,9 @@ class Forward:
             for leaf in leaves
         )
         target = target or default_target()
-        key = (structure_of((args, kwargs)), shapes, mode, target, Version.number, predict)
+        key = (structure_of((args, kwargs)), shapes, mode, target, Version.number, losses)
         if key not in self._bound:
-            self._bound[key] = BoundForward(model, call, args, kwargs, mode, target)
+            self._bound[key] = BoundForward(model, call, args, kwargs, mode, target, losses)
             while len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
         self._bound.move_to_end(key)

@@ -14,6 +14,7 @@ from graphc.keras.engine.scope import current_scope, current_trace
 from graphc.keras.engine.structure import map_structure
 from graphc.keras.engine.weights import per_version
 from graphc.keras.metrics import Mean, Metric
+from graphc.keras.optimizers.loss_scale import scale_losses
 from graphc.keras.training.arrays import Rows, as_rows, split_rows, unpack_rows, warn_of_nan
 from graphc.keras.training.compile_loss import CompileLoss
 from graphc.keras.training.compile_metrics import CompileMetrics
@@ -65,11 +66,15 @@ class Trainer:
             weighted_metrics: metrics that sample and class weights apply to.
             run_eagerly: call the layers step by step on arrays, for debugging.
             steps_per_execution: accepted; the loop chooses how many steps a call does.
+            auto_scale_loss: under the policy `mixed_float16`, wrap the optimizer in a
+                `LossScaleOptimizer`.
 
         Raises:
             ValueError: an unknown name (the nearest ones are listed).
         """
         self.optimizer = optimizers.get(optimizer)
+        if auto_scale_loss and self.dtype_policy.name == "mixed_float16":
+            self.optimizer = scale_losses(self.optimizer)
         names = self.output_names or None
         self._loss_arguments = {"loss": loss, "loss_weights": loss_weights}
         self._compile_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
