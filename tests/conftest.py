@@ -49,32 +49,12 @@ SAMPLED = {
 }
 
 
-# New and not yet seen green as a whole: `make test-all` runs them.
-UNSETTLED = (
-    "keras/dtype_policies/",
-    "keras/layers/",
-    "keras/losses/",
-    "keras/metrics/",
-    "keras/models/test_configuration.py",
-    "keras/ops/test_elementwise_oracle.py",
-    "keras/ops/test_reduction_oracle.py",
-    "keras/quantizers/",
-    "keras/training/test_bad_input.py",
-    "keras/training/test_fit.py",
-    "kernels/",
-    "oracle/test_models.py",
-    "oracle/test_optimizers.py",
-)
-SETTLED = ("keras/layers/test_layer_errors.py", "keras/layers/test_pooling_oracle.py")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what the sample of a large table leaves out; names decide, not their order."""
     for item in items:
         path, _, name = item.nodeid.partition("::")
         path = path.removeprefix("tests/")
-        unsettled = path.startswith(UNSETTLED) and path not in SETTLED
-        if unsettled or zlib.crc32(name.encode()) % SAMPLED.get(path, 1):
+        if zlib.crc32(name.encode()) % SAMPLED.get(path, 1):
             item.add_marker(pytest.mark.slow)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from graphc.kernels.cases.case import BATCH, Case, Input, floats, given, ints
+from graphc.kernels.cases.case import BATCH, Case, Input, floats, ints
 
 GATES = {"simple_rnn": 1, "gru": 3, "lstm": 4}
 STATES = {"simple_rnn": 1, "gru": 1, "lstm": 2}
@@ -94,7 +92,6 @@ def recurrent_cases() -> list[Case]:
     flat = (floats(BATCH, 7, 5), *gru[:2], floats(18), floats(BATCH, 6), None, None)
     cases.append(Case("nn.gru", "reset_before", flat, before))
     projected = (floats(BATCH, 7, 24), None, *_weights("lstm", 5, 6, True)[1:], None, None)
-    mask = given(np.tile([1, 0], (3, 4))[:, :7], "int32")
     cases.append(Case("nn.lstm", "projected", (*projected, None, None)))
-    cases.append(Case("nn.lstm", "half_masked", (*projected, mask, None), batch=3))
+    cases.append(Case("nn.lstm", "projected_masked", (*projected, _mask(7), None)))
     return [*cases, *(case for layer in GATES for case in _long(layer))]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from graphc.kernels.reference.promotion import inexact
+from graphc.kernels.reference.promotion import inexact, strong
 from graphc.kernels.reference.table import register_table
 from graphc.kernels.registry import op
 
@@ -36,8 +36,7 @@ BINARY = {
     "add": jnp.add, "subtract": jnp.subtract, "multiply": jnp.multiply, "divide": jnp.divide,
     "floor_divide": jnp.floor_divide, "mod": jnp.mod, "fmod": jnp.fmod, "power": jnp.power,
     "maximum": jnp.maximum, "minimum": jnp.minimum, "fmax": jnp.fmax, "fmin": jnp.fmin,
-    "hypot": jnp.hypot, "heaviside": jnp.heaviside,
-    "arctan2": jnp.arctan2, "logaddexp": jnp.logaddexp, "logaddexp2": jnp.logaddexp2,
+    "hypot": jnp.hypot, "heaviside": jnp.heaviside, "arctan2": jnp.arctan2,
     "nextafter": jnp.nextafter, "gcd": jnp.gcd, "lcm": jnp.lcm, "ldexp": jnp.ldexp,
     "equal": jnp.equal, "not_equal": jnp.not_equal, "less": jnp.less,
     "less_equal": jnp.less_equal, "greater": jnp.greater, "greater_equal": jnp.greater_equal,
@@ -49,6 +48,7 @@ BINARY = {
 register_table("math", UNARY)
 register_table("math", INEXACT_UNARY, convert=inexact)
 register_table("math", BINARY)
+register_table("math", {"logaddexp": jnp.logaddexp, "logaddexp2": jnp.logaddexp2}, convert=strong)
 
 
 @op("math.trunc")
@@ -72,7 +72,7 @@ def round_(x: ArrayLike, *, decimals: int = 0) -> Array:
 def divide_no_nan(x: ArrayLike, y: ArrayLike) -> Array:
     """`x / y`, and 0 wherever `y` is 0; the derivative is finite there too."""
     x, y = jnp.asarray(x), jnp.asarray(y)
-    safe = jnp.where(y == 0, jnp.ones((), y.dtype), y)
+    safe = jnp.where(y == 0, 1, y)
     return jnp.where(y == 0, 0, jnp.divide(x, safe))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.typing import ArrayLike
 
 Axis = int | tuple[int, ...] | None
@@ -21,6 +21,12 @@ def inexact(x: ArrayLike) -> Array:
     if jnp.issubdtype(array.dtype, jnp.inexact):
         return array
     return array.astype(canonical("float32"))
+
+
+def strong(x: ArrayLike) -> Array:
+    """`x` as an array whose dtype counts in promotion, also where `x` is a Python number."""
+    array = jnp.asarray(x)
+    return lax.convert_element_type(array, array.dtype)
 
 
 def at_least_float32(x: Array) -> Array:

@@ -63,7 +63,6 @@ ON_A_MODEL: dict[str, tuple[Act, list[str]]] = {
     "split": (lambda m: m.fit(X, Y, validation_split="0.2"), ["`validation_split`", "'0.2'"]),
     "split_too_large": (lambda m: m.fit(X, Y, validation_split=1.5), ["between 0 and 1", "1.5"]),
     "empty": (lambda m: m.fit(X[:0], Y[:0]), ["at least one sample", "0 rows"]),
-    "empty_predict": (lambda m: m.predict(X[:0]), ["at least one sample"]),
     "nothing": (lambda m: m.fit(), ["arrays", "x=None"]),
     "no_targets": (lambda m: m.fit(X), ["targets", "y=None"]),
     "two_inputs": (lambda m: m.fit([X, X], Y), ["1 input", "2"]),

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from graphc import keras
+
+
+@pytest.fixture(autouse=True)
+def handled() -> Iterator[None]:
+    """Python's own handling of Ctrl-C, which processes in the background do without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def built() -> Any:
