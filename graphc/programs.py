@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import jax
 from graphc import config
 
 CACHE_FOLDER = "jax_compilation_cache_dir"  # the name of JAX's flag
+DISK_LIMIT = 1 << 30  # bytes of programs on disk above which the oldest go
 
 
 @dataclass
@@ -77,9 +79,25 @@ def use_disk_cache() -> None:
         return
     folder = Path(config.CACHE_DIR.value or _user_cache_folder()) / "xla"
     folder.mkdir(parents=True, exist_ok=True)
+    trim(folder, DISK_LIMIT)
     _set(CACHE_FOLDER, str(folder))
-    _set("jax_compilation_cache_max_size", 1 << 30)
     _set("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def trim(folder: Path, limit: int) -> None:
+    """Delete the files written longest ago until the folder holds at most `limit` bytes.
+
+    JAX can bound the folder itself, but reads every entry again, under a lock, for each that it
+    adds: half a second with six thousand of them. Here it is once a process.
+    """
+    with os.scandir(folder) as entries, suppress(FileNotFoundError):  # others may be at it too
+        found = sorted((s.st_mtime, s.st_size, e.path) for e in entries if (s := e.stat()))
+        excess = sum(size for _, size, _ in found) - limit
+        for _, size, path in found:
+            if excess <= 0:
+                break
+            Path(path).unlink()
+            excess -= size
 
 
 @contextmanager

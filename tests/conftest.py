@@ -6,7 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-CACHE = Path(tempfile.gettempdir()) / "graphc-tests-cache"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")  # each has its own programs on disk
+CACHE = Path(tempfile.gettempdir()) / "graphc-tests-cache" / WORKER
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from graphc.programs import PROGRAMS, ProgramCache, cache_info, clear_cache, use
 
 DISK_SETTINGS = (
     "jax_compilation_cache_dir",
-    "jax_compilation_cache_max_size",
     "jax_persistent_cache_min_compile_time_secs",
 )
 
@@ -118,6 +118,16 @@ def test_the_users_own_folder_and_the_switch_are_respected(tmp_path: Path) -> No
     with config.CACHE_DIR(str(tmp_path / "ours")):
         use_disk_cache()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "mine")
+
+
+def test_the_oldest_files_go_first(tmp_path: Path) -> None:
+    for age, name in enumerate("cab"):
+        (tmp_path / name).write_bytes(b"x" * 10)
+        os.utime(tmp_path / name, (100 - age, 100 - age))
+    programs.trim(tmp_path, 30)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
+    programs.trim(tmp_path, 15)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
 SCRIPT = """
