@@ -136,6 +136,14 @@ def _op(path: str, *order: int, **fixed: Any) -> Maker:
     return make
 
 
+def _affine(keras: Any, case: Case, operands: Sequence[Any]) -> Function:
+    def function(images: Any, transforms: Any) -> Any:
+        whole = keras.ops.pad(transforms, ((0, 0), (0, 2)))  # the last two are 0 where not given
+        return keras.ops.image.affine_transform(images, whole, **case.attrs)
+
+    return function
+
+
 def _dropout(keras: Any, case: Case, operands: Sequence[Any]) -> Function:
     layer = keras.layers.Dropout(float(operands[2]))
     return lambda x, seed, _: layer.stateless_call([], [seed], x, training=True)[0]
@@ -162,5 +170,5 @@ PEERS: dict[str, Maker] = {
     **{f"nn.{op}": _recurrent(name) for op, name in NAMES.items()},
     "image.resize": _op("image.resize"),
     "image.extract_patches": _op("image.extract_patches"),
-    "image.affine_transform": _op("image.affine_transform"),
+    "image.affine_transform": _affine,
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from contextlib import closing
+from typing import Any, Generic, TypeVar
 
 import jax
 import numpy as np
@@ -65,35 +66,69 @@ def ahead(makers: Sequence[Callable[[], T]]) -> Iterator[T]:
 
     An error in the background is raised here; leaving early stops the background.
     """
-    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(maxsize=1)
-    stopped = threading.Event()
+    with closing(Prefetch((make() for make in makers), 1)) as ready:
+        yield from ready
 
-    def offer(item: tuple[bool, Any]) -> None:
-        while not stopped.is_set():
+
+class Prefetch(Generic[T]):
+    """An iterator whose items are made in a background thread, at most `depth` before their use.
+
+    An error in the background is raised where its item would have come. `close` stops the thread.
+    """
+
+    def __init__(self, items: Iterator[T], depth: int) -> None:
+        self._ready: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=depth)
+        self._stopped = threading.Event()
+        self._ended = False
+        self._thread = threading.Thread(
+            target=self._work, args=(items,), name="graphc-prefetch", daemon=True
+        )
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        if self._ended:
+            raise StopIteration
+        return self._opened(*self._ready.get())
+
+    def waiting(self, most: int) -> list[T]:
+        """Return the items that are ready now, `most` at most."""
+        found: list[T] = []
+        while len(found) < most and not self._ended and not self._ready.empty():
+            if self._ready.queue[0][0] != "item":
+                break  # the end, or an error, is for `next`
+            found.append(next(self))
+        return found
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._stopped.set()
+        self._thread.join(timeout=5)
+
+    def _opened(self, kind: str, content: Any) -> T:
+        if kind == "item":
+            return content
+        self._ended = True
+        if kind == "error":
+            raise content
+        raise StopIteration
+
+    def _work(self, items: Iterator[T]) -> None:
+        try:
+            for item in items:
+                if not self._offer("item", item):
+                    return
+            self._offer("end", None)
+        except BaseException as error:  # noqa: BLE001  (handed to the consumer, whatever it is)
+            self._offer("error", error)
+
+    def _offer(self, kind: str, content: Any) -> bool:
+        while not self._stopped.is_set():
             try:
-                ready.put(item, timeout=0.1)
+                self._ready.put((kind, content), timeout=0.1)
             except queue.Full:
                 continue
-            return
-
-    def work() -> None:
-        for maker in makers:
-            if stopped.is_set():
-                return
-            try:
-                offer((True, maker()))
-            except BaseException as error:  # noqa: BLE001  (handed to the consumer, whatever it is)
-                offer((False, error))
-                return
-
-    thread = threading.Thread(target=work, name="graphc-prefetch", daemon=True)
-    thread.start()
-    try:
-        for _ in makers:
-            good, item = ready.get()
-            if not good:
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join(timeout=5)
+            return True
+        return False

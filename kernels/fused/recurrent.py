@@ -106,7 +106,7 @@ def bidirectional_loop(
     half = len(operands) // 2
     parts = (operands[: half - 1], operands[half:-1])
     chains = tuple(_chain(layer, jnp.asarray(x), *part) for part in parts)
-    results = run(CELLS[layer], (False, True), _boolean(mask), chains)
+    results = run(CELLS[layer], (False, True), _by_time(mask), chains)
     return tuple(a for found in results for a in _finished(found, mask, False, **attrs))
 
 
@@ -119,7 +119,7 @@ def _one_way(
     **attrs: Any,
 ) -> tuple[Array, ...]:
     chain = _chain(layer, jnp.asarray(x), *operands)
-    (found,) = run(CELLS[layer], (go_backwards,), _boolean(mask), (chain,))
+    (found,) = run(CELLS[layer], (go_backwards,), _by_time(mask), (chain,))
     return _finished(found, mask, go_backwards, **attrs)
 
 
@@ -133,17 +133,17 @@ def _chain(
         bias, recurrent_bias = (jnp.asarray(part) for part in split_bias(bias, True))
         bias = bias + recurrent_bias.at[2 * units :].set(0)
         shift = recurrent_bias[2 * units :]
-    inputs = x
+    inputs = jnp.swapaxes(x, 0, 1)
     if kernel is not None:
         # A product of matrices: its gradient by the kernel is one, too, with nothing transposed.
-        flat = x.reshape(-1, x.shape[2]) @ jnp.asarray(kernel)
-        inputs = flat.reshape(*x.shape[:2], -1)
-    first = tuple(first_state(state, inputs, weights) for state in states)
+        flat = inputs.reshape(-1, x.shape[2]) @ jnp.asarray(kernel)
+        inputs = flat.reshape(*inputs.shape[:2], -1)
+    first = tuple(first_state(state, inputs[0], weights) for state in states)
     return Chain(inputs, weights, None if bias is None else jnp.asarray(bias), shift, first)
 
 
-def _boolean(mask: ArrayLike | None) -> Array | None:
-    return None if mask is None else jnp.asarray(mask).astype(bool)
+def _by_time(mask: ArrayLike | None) -> Array | None:
+    return None if mask is None else jnp.asarray(mask).astype(bool).T
 
 
 def _finished(
@@ -155,7 +155,7 @@ def _finished(
 ) -> tuple[Array, ...]:
     """The results of a chain as the op returns them."""
     outputs, *states = found
-    kept = _boolean(mask)
-    if kept is not None and zero_output_for_mask:
-        outputs = jnp.where(kept[..., None], outputs, 0)
+    outputs = jnp.swapaxes(outputs, 0, 1)
+    if mask is not None and zero_output_for_mask:
+        outputs = jnp.where(jnp.asarray(mask).astype(bool)[..., None], outputs, 0)
     return (jnp.flip(outputs, axis=1) if go_backwards else outputs, *states)

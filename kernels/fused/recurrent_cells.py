@@ -15,6 +15,7 @@ from jax import Array
 
 States = tuple[Array, ...]
 Step = tuple[States, Array, Array | None]
+Factors = tuple[Array, ...]
 Slopes = tuple[Array, Array | None, tuple[Array | None, ...]]
 
 
@@ -29,10 +30,12 @@ class Cell(Protocol):
         """The states after the step, and a record [B, G * U] and [B, U] for its derivative."""
         ...
 
-    def back(
-        self, record: Array, extra: Array | None, before: States, after: States, wanted: States
-    ) -> Slopes:
-        """The derivatives by `inner`, by the last gate of `z` and by the states before.
+    def factors(self, record: Array, extra: Array | None, before: States, after: States) -> Factors:
+        """What the derivative needs of all steps at once: operands and results are [T, B, ...]."""
+        ...
+
+    def back(self, factors: Factors, wanted: States) -> Slopes:
+        """The derivatives of one step by `inner`, by the last gate of `z` and by the states before.
 
         None stands for that of `inner`, and for no way but through `inner`.
         """
@@ -47,11 +50,13 @@ class SimpleRNN:
         state = jnp.tanh(z + inner)
         return (state,), state, None
 
-    def back(
-        self, record: Array, extra: Array | None, before: States, after: States, wanted: States
-    ) -> Slopes:
+    def factors(self, record: Array, extra: Array | None, before: States, after: States) -> Factors:
+        """The derivative of tanh."""
+        return (1 - record * record,)
+
+    def back(self, factors: Factors, wanted: States) -> Slopes:
         """Through tanh."""
-        return wanted[0] * (1 - record * record), None, (None,)
+        return wanted[0] * factors[0], None, (None,)
 
 
 class LSTM:
@@ -67,21 +72,25 @@ class LSTM:
         cell = keep * before[1] + enter * candidate
         return (leave * jnp.tanh(cell), cell), gates, None
 
-    def back(
-        self, record: Array, extra: Array | None, before: States, after: States, wanted: States
-    ) -> Slopes:
-        """Through the output, then through the cell."""
+    def factors(self, record: Array, extra: Array | None, before: States, after: States) -> Factors:
+        """Of the cell by the output, of the gates, and of the cell by the cell before."""
         enter, keep, candidate, leave = jnp.split(record, 4, axis=-1)
-        d_output, d_cell = wanted
         shown = jnp.tanh(after[1])
-        d_cell = d_cell + d_output * leave * (1 - shown * shown)
-        d_gates = [
-            d_cell * candidate * (enter * (1 - enter)),
-            d_cell * before[1] * (keep * (1 - keep)),
-            d_cell * enter * (1 - candidate * candidate),
-            d_output * shown * (leave * (1 - leave)),
+        gates = [
+            candidate * (enter * (1 - enter)),
+            before[1] * (keep * (1 - keep)),
+            enter * (1 - candidate * candidate),
+            shown * (leave * (1 - leave)),
         ]
-        return jnp.concatenate(d_gates, axis=-1), None, (None, d_cell * keep)
+        return leave * (1 - shown * shown), jnp.concatenate(gates, axis=-1), keep
+
+    def back(self, factors: Factors, wanted: States) -> Slopes:
+        """Through the output, then through the cell."""
+        through, gates, keep = factors
+        d_output, d_cell = wanted
+        d_cell = d_cell + d_output * through
+        d_gates = jnp.concatenate([d_cell, d_cell, d_cell, d_output], axis=-1) * gates
+        return d_gates, None, (None, d_cell * keep)
 
 
 class GRU:
@@ -98,16 +107,19 @@ class GRU:
         state = candidate + update * (before[0] - candidate)
         return (state,), jnp.concatenate([gates, candidate], axis=-1), weighed
 
-    def back(
-        self, record: Array, extra: Array | None, before: States, after: States, wanted: States
-    ) -> Slopes:
-        """Through the mixture, then through the candidate."""
+    def factors(self, record: Array, extra: Array | None, before: States, after: States) -> Factors:
+        """Of the gates, of the candidate, and of the state by the state before."""
         update, reset, candidate = jnp.split(record, 3, axis=-1)
-        (d_output,) = wanted
-        d_candidate = d_output * (1 - update) * (1 - candidate * candidate)
-        d_gates = [
-            d_output * (before[0] - candidate) * (update * (1 - update)),
-            d_candidate * (0 if extra is None else extra) * (reset * (1 - reset)),
-            d_candidate * reset,
+        by_candidate = (1 - update) * (1 - candidate * candidate)
+        gates = [
+            (before[0] - candidate) * (update * (1 - update)),
+            by_candidate * (0 if extra is None else extra) * (reset * (1 - reset)),
+            by_candidate * reset,
         ]
-        return jnp.concatenate(d_gates, axis=-1), d_candidate, (d_output * update,)
+        return jnp.concatenate(gates, axis=-1), by_candidate, update
+
+    def back(self, factors: Factors, wanted: States) -> Slopes:
+        """Through the mixture, then through the candidate."""
+        gates, by_candidate, update = factors
+        (d_output,) = wanted
+        return jnp.tile(d_output, (1, 3)) * gates, d_output * by_candidate, (d_output * update,)

@@ -1,8 +1,9 @@
 """The loop of the recurrent kernels, with a backward pass of its own.
 
-Everything stays [B, T, ...], and a step works on strips of the arrays. In place of a step's inputs
-the forward loop leaves what the derivative needs. The backward loop leaves the derivative by those
-inputs; the gradient of the weights is one product after it.
+Arrays are [T, B, ...], so that what a step works on lies together. In place of a step's inputs the
+forward loop leaves what the derivative needs; its factors are computed for all steps at once. The
+backward loop leaves the derivative by those inputs; the gradient of the weights is one product
+after it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from graphc.kernels.fused.recurrent_cells import Cell, States
+from graphc.kernels.fused.recurrent_cells import Cell, Factors, States
 
 
 class Chain(NamedTuple):
     """The operands of a chain of steps in one direction."""
 
-    inputs: Array  # [B, T, G * U]: projected
+    inputs: Array  # [T, B, G * U]: projected
     weights: Array  # [U, G * U]
     bias: Array | None  # [G * U]
     shift: Array | None  # [U]
@@ -33,9 +34,9 @@ class Trail(NamedTuple):
     The states have one step more than the inputs: at the edge where the chain starts are the first.
     """
 
-    states: tuple[Array, ...]  # [B, T + 1, U] each
-    record: Array  # [B, T, G * U]
-    extra: Array | None  # [B, T, U]
+    states: tuple[Array, ...]  # [T + 1, B, U] each
+    record: Array  # [T, B, G * U]
+    extra: Array | None  # [T, B, U]
 
 
 Directions = tuple[bool, ...]  # for every chain whether it goes back in time
@@ -46,9 +47,9 @@ Outputs = tuple[tuple[Array, ...], ...]
 def run(
     cell: Cell, backwards: Directions, mask: Array | None, chains: tuple[Chain, ...]
 ) -> Outputs:
-    """For every chain the outputs [B, T, U] in the order of time, then the last states [B, U].
+    """For every chain the outputs [T, B, U] in the order of time, then the last states [B, U].
 
-    All share one loop, in which each goes its own way. `mask` [B, T] is boolean: where it is False
+    All share one loop, in which each goes its own way. `mask` [T, B] is boolean: where it is False
     the states stay as they are.
     """
     return _forward(cell, backwards, mask, chains)[0]
@@ -57,7 +58,7 @@ def run(
 def _forward(
     cell: Cell, backwards: Directions, mask: Array | None, chains: tuple[Chain, ...]
 ) -> tuple[Outputs, Any]:
-    length = chains[0].inputs.shape[1]
+    length = chains[0].inputs.shape[0]
 
     def body(step: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(
@@ -77,16 +78,16 @@ def _forward(
 
 
 def _empty_trail(cell: Cell, chain: Chain, back: bool) -> Trail:
-    rows, length = chain.inputs.shape[:2]
+    length, rows = chain.inputs.shape[:2]
     edge = jnp.int32(length if back else 0)
     states = tuple(
-        _put(jnp.zeros((rows, length + 1, state.shape[1]), state.dtype), state, edge)
+        _put(jnp.zeros((length + 1, rows, state.shape[1]), state.dtype), state, edge)
         for state in chain.first
     )
-    z = chain.inputs[:, 0]
+    z = chain.inputs[0]
     extra = jax.eval_shape(cell.step, z, z, chain.first, chain.shift)[2]
     if extra is not None:
-        extra = jnp.zeros((rows, length, extra.shape[1]), extra.dtype)
+        extra = jnp.zeros((length, rows, extra.shape[1]), extra.dtype)
     return Trail(states, chain.inputs, extra)
 
 
@@ -116,18 +117,19 @@ def _backward(
     cell: Cell, backwards: Directions, residuals: Any, wanted: Outputs
 ) -> tuple[None, tuple[Chain, ...]]:
     mask, operands, trails = residuals
-    length = trails[0].record.shape[1]
+    length = trails[0].record.shape[0]
     transposed = [weights.T for weights, _, _ in operands]
 
+    factors = [_factors(cell, *pair) for pair in zip(trails, backwards, strict=True)]
+
     def body(step: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        each = zip(transposed, trails, backwards, wanted, carry, strict=True)
+        each = zip(transposed, factors, backwards, wanted, carry, strict=True)
         return tuple(
-            _retreat(cell, weights, trail, back, mask, step if back else length - 1 - step,
+            _retreat(cell, weights, known, mask, step if back else length - 1 - step,
                      outputs, *state)
-            for weights, trail, back, (outputs, *_), state in each
+            for weights, known, back, (outputs, *_), state in each
         )  # fmt: skip
 
-    # Not in place of the record: it has several readers in a step, for whom XLA would copy it.
     start = tuple(
         (tuple(last), *jax.tree.map(jnp.zeros_like, (trail.record, trail.extra)))
         for trail, (_, *last) in zip(trails, wanted, strict=True)
@@ -137,11 +139,16 @@ def _backward(
     return None, tuple(_gradient(*given, trail, back, *left) for given, trail, back, left in each)
 
 
+def _factors(cell: Cell, trail: Trail, back: bool) -> Factors:
+    before = tuple(_earlier(states, back) for states in trail.states)
+    after = tuple(_later(states, back) for states in trail.states)
+    return cell.factors(trail.record, trail.extra, before, after)
+
+
 def _retreat(
     cell: Cell,
     transposed: Array,
-    trail: Trail,
-    back: bool,
+    factors: Factors,
     mask: Array | None,
     place: Array,
     d_outputs: Array,
@@ -150,14 +157,10 @@ def _retreat(
     d_lasts: Array | None,
 ) -> tuple[States, Array, Array | None]:
     """One step of a backward pass: the derivatives by the states before, and by the inputs."""
-    earlier, later = (place + 1, place) if back else (place, place + 1)
     d_after = (d_after[0] + _at(d_outputs, place), *d_after[1:])
     keep = None if mask is None else _at(mask, place)[:, None]
     d_inner, d_last, direct = cell.back(
-        _at(trail.record, place),
-        None if trail.extra is None else _at(trail.extra, place),
-        tuple(_at(whole, earlier) for whole in trail.states),
-        tuple(_at(whole, later) for whole in trail.states),
+        tuple(_at(whole, place) for whole in factors),
         d_after if keep is None else tuple(jnp.where(keep, d, 0) for d in d_after),
     )
     through = d_inner @ transposed
@@ -181,7 +184,7 @@ def _gradient(
 ) -> Chain:
     """The derivatives by a chain's operands, over all steps at once."""
     units = weights.shape[0]
-    slopes = d_inner.reshape(-1, d_inner.shape[2])  # [B * T, G * U]
+    slopes = d_inner.reshape(-1, d_inner.shape[2])  # [T * B, G * U]
     states = _earlier(trail.states[0], back).reshape(-1, units)
     d_weights = lax.dot_general(states, slopes, (((0,), (0,)), ((), ())))
     d_shift = None if shift is None else jnp.sum(slopes[:, -units:], axis=0)
@@ -196,19 +199,19 @@ run.defvjp(_forward, _backward)
 
 
 def _at(array: Array, step: Array) -> Array:
-    """The strip of one step of an array [B, T, ...]."""
-    return lax.dynamic_index_in_dim(array, step, 1, keepdims=False, allow_negative_indices=False)
+    """What an array [T, B, ...] holds of one step."""
+    return lax.dynamic_index_in_dim(array, step, 0, keepdims=False, allow_negative_indices=False)
 
 
 def _put(array: Array, strip: Array, step: Array) -> Array:
-    return lax.dynamic_update_index_in_dim(array, strip, step, 1, allow_negative_indices=False)
+    return lax.dynamic_update_index_in_dim(array, strip, step, 0, allow_negative_indices=False)
 
 
 def _later(states: Array, back: bool) -> Array:
     """The states after every step, in the order of time."""
-    return states[:, :-1] if back else states[:, 1:]
+    return states[:-1] if back else states[1:]
 
 
 def _earlier(states: Array, back: bool) -> Array:
     """The states before every step, in the order of time."""
-    return states[:, 1:] if back else states[:, :-1]
+    return states[1:] if back else states[:-1]

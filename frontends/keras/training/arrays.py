@@ -207,8 +207,8 @@ def split_rows(rows: Rows, validation_split: float) -> tuple[Rows, Rows]:
     return rows.take(slice(0, at)), rows.take(slice(at, None))
 
 
-def unpack_rows(data: Any) -> Rows:
-    """Return rows for `validation_data`: (x, y) or (x, y, sample_weight).
+def unpack_rows(data: Any) -> tuple[Any, ...]:
+    """Return the parts of `validation_data`: (x,), (x, y) or (x, y, sample_weight).
 
     Raises:
         ValueError: any other number of parts.
@@ -219,7 +219,7 @@ def unpack_rows(data: Any) -> Rows:
             "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`. "
             f"Received: a tuple of {len(parts)}"
         )
-    return as_rows(*parts)
+    return parts
 
 
 def warn_of_nan(rows: Rows) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -11,8 +12,6 @@ from graphc.keras.engine.call import mask_of, set_masks, training_phase
 from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.training.arrays import Rows
-from graphc.keras.training.feed import Feed
-from graphc.runtime.data import epoch_order
 
 
 class EagerSteps:
@@ -21,36 +20,29 @@ class EagerSteps:
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def train_epoch(
-        self, feed: Feed, steps: int, seed: tuple[int, int], callbacks: Any
-    ) -> dict[str, Any]:
-        """Train on one epoch, in the same order as the compiled loop, with every batch hook."""
-        rows, batch = feed.rows, feed.batch
-        order = np.arange(rows.count)
-        if feed.shuffle:
-            order = np.asarray(epoch_order(*seed, rows.count, rows.count))
+    def train_epoch(self, batches: Iterable[Rows], callbacks: Any) -> dict[str, Any]:
+        """Train on the batches of one epoch, with every batch hook."""
         logs: dict[str, Any] = {}
-        for step in range(steps):
-            chosen = order[step * batch : (step + 1) * batch]
+        for step, rows in enumerate(batches):
             callbacks.on_train_batch_begin(step)
-            logs = self.step(rows.take(chosen), training=True)
+            logs = self.step(rows, training=True)
             callbacks.on_train_batch_end(step, logs)
             if self.model.stop_training:
                 break
         return logs
 
-    def test(self, rows: Rows, batch: int) -> dict[str, Any]:
-        """Return the logs after a pass over the rows."""
+    def test(self, batches: Iterable[Rows]) -> dict[str, Any]:
+        """Return the logs after all batches."""
         logs: dict[str, Any] = {}
-        for start in range(0, rows.count, batch):
-            logs = self.step(rows.take(slice(start, start + batch)), training=False)
+        for rows in batches:
+            logs = self.step(rows, training=False)
         return logs
 
-    def predict(self, rows: Rows, batch: int) -> Any:
-        """Return the outputs for the rows."""
+    def predict(self, batches: Iterable[Rows]) -> Any:
+        """Return the outputs for the batches, one after the other."""
         found = []
-        for start in range(0, rows.count, batch):
-            x = map_structure(_tensor, rows.take(slice(start, start + batch)).x)
+        for rows in batches:
+            x = map_structure(_tensor, rows.x)
             with training_phase(False):
                 found.append(map_structure(np.array, self.model(x)))
         return map_structure(lambda *parts: np.concatenate(parts), *found)

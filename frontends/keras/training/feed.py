@@ -1,25 +1,45 @@
-"""A data set bound to the steps that run on it: on the device when it fits, streamed otherwise."""
+"""Arrays bound to the steps that run on them: on the device when they fit, streamed otherwise."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.labels import check_labels
-from graphc.keras.training.runs import Part, Window, plan_parts, resident, streamed
+from graphc.keras.training.runs import Part, Window, between, plan_parts, resident, streamed
 from graphc.keras.training.tracer import Mode
 from graphc.runtime.data import DeviceData, capacity_for, epoch_order, upload
 from graphc.runtime.stream import fits
+
+RAN_OUT = (
+    "Your input ran out of data; interrupting training. Make sure that your dataset or generator "
+    "can generate at least `steps_per_epoch * epochs` batches. You may need to use the `.repeat()` "
+    "function when building your dataset."
+)
 
 
 class Feed:
     """Rows for one mode of a model; uploaded once, however many epochs run."""
 
-    def __init__(self, model: Any, mode: Mode, rows: Rows, batch: int, *, shuffle: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        mode: Mode,
+        rows: Rows,
+        batch: int,
+        *,
+        shuffle: bool = False,
+        limit: int | None = None,
+    ) -> None:
         self.model, self.mode, self.rows, self.batch = model, mode, rows, batch
-        self.shuffle = shuffle
+        self.shuffle, self.limit = shuffle, limit
+        self._begun = 0  # passes over the rows; with a limit they are not the epochs
+        self._position = 0  # steps of the present pass that are done
         self.fits = fits(rows.leaves)
         self._data: DeviceData | None = None
         self._parts: tuple[int, list[Part]] | None = None
@@ -28,6 +48,12 @@ class Feed:
     @property
     def steps(self) -> int:
         """Steps of an epoch, the partial last one included."""
+        if self.limit is None:
+            return self._whole
+        return self.limit if self.mode == "train" else min(self.limit, self._whole)
+
+    @property
+    def _whole(self) -> int:
         return -(-self.rows.count // self.batch)
 
     @property
@@ -58,13 +84,43 @@ class Feed:
             self._data = upload(self.rows.leaves, self.rows.count, self.batch)
         return self._data
 
+    def batches(self, seed: int, epoch: int) -> Iterator[Rows]:
+        """Yield the rows of each step of one epoch, in the order of `windows`."""
+        for number, first, steps in self._stretch(epoch):
+            order = np.arange(self.rows.count)
+            if self.shuffle:
+                order = np.asarray(epoch_order(seed, number, self.rows.count, self.rows.count))
+            for step in range(first, first + steps):
+                yield self.rows.take(order[step * self.batch : (step + 1) * self.batch])
+
     def windows(self, seed: int, epoch: int) -> Iterator[Window]:
-        """Return the steps of one epoch, shuffled as (seed, epoch) say."""
+        """Yield the steps of one epoch, shuffled as (seed, epoch) say."""
         self.check()
-        parts = self.parts
-        count = self.rows.count
+        for number, first, steps in self._stretch(epoch):
+            yield from between(self._pass(seed, number), first, first + steps, self.batch)
+
+    def _stretch(self, epoch: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the pass, its first step and how many steps make this epoch.
+
+        With a limit, an epoch of training goes on where the last one stopped, as in Keras; one that
+        comes to the end of the rows is shorter.
+        """
+        if self.limit is None or self.mode != "train":
+            yield epoch, 0, self.steps
+            return
+        steps = min(self.limit, self._whole - self._position)
+        yield self._begun, self._position, steps
+        if steps < self.limit:
+            warnings.warn(RAN_OUT, stacklevel=2)
+        self._position += steps
+        if self._position == self._whole:
+            self._begun, self._position = self._begun + 1, 0
+
+    def _pass(self, seed: int, number: int) -> Iterator[Window]:
+        """Return the steps of one pass over the rows."""
+        parts, count = self.parts, self.rows.count
         capacity = self.data.capacity if self.fits else capacity_for(count, self.batch)
-        order = epoch_order(seed, epoch, count, capacity) if self.shuffle else None
+        order = epoch_order(seed, number, count, capacity) if self.shuffle else None
         if self.fits:
             return resident(parts, self.data, order)
         return streamed(parts, self.rows, order, self.batch)

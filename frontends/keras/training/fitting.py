@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from graphc.keras.callbacks.callback_list import CallbackList
-from graphc.keras.config.limits import limited_steps
 from graphc.keras.engine.structure import map_structure
-from graphc.keras.training.arrays import Rows
+from graphc.keras.training.arrays import Rows, as_rows
+from graphc.keras.training.batches import BatchFeed
 from graphc.keras.training.eager import EagerSteps
 from graphc.keras.training.feed import Feed
+from graphc.keras.training.given import batch_size_of
+from graphc.keras.training.host import on_host
 from graphc.keras.training.runs import empty_buffers, run_windows
+from graphc.keras.training.sources import source_of
 from graphc.runtime.loop import Interrupt, interruptible
 from graphc.runtime.stream import segment_steps
 
@@ -38,14 +43,8 @@ class Validation:
 class Held:
     """Data to evaluate on: uploaded once, however often it is used."""
 
-    def __init__(self, model: Any, rows: Rows, batch: int, limit: int | None) -> None:
-        self.feed = Feed(model, "test", rows, batch, shuffle=False)
-        self.limit = limited_steps(limit)
-
-    @property
-    def steps(self) -> int:
-        """Steps of one pass."""
-        return self.feed.steps if self.limit is None else min(self.feed.steps, self.limit)
+    def __init__(self, feed: Feed | BatchFeed) -> None:
+        self.feed = feed
 
     def evaluate(self, callbacks: CallbackList, interrupt: Interrupt) -> dict[str, Any]:
         """Return the logs of one pass, metrics starting anew."""
@@ -53,9 +52,9 @@ class Held:
         callbacks.on_test_begin()
         model._start_metrics()
         if model.run_eagerly:
-            logs = EagerSteps(model).test(self.feed.rows, self.feed.batch)
+            logs = EagerSteps(model).test(self.feed.batches(0, 0))
         else:
-            logs = run_windows(self.feed.windows(0, 0), callbacks, interrupt, limit=self.limit)
+            logs = run_windows(self.feed.windows(0, 0), callbacks, interrupt)
         callbacks.on_test_end(logs)
         return logs
 
@@ -64,10 +63,10 @@ class Epochs:
     """The training of one `fit`."""
 
     def __init__(
-        self, model: Any, feed: Feed, callbacks: CallbackList, validation: Validation, steps: int
+        self, model: Any, feed: Feed | BatchFeed, callbacks: CallbackList, validation: Validation
     ) -> None:
         self.model, self.feed, self.callbacks = model, feed, callbacks
-        self.validation, self.steps = validation, steps
+        self.validation = validation
         self.seed = random.getrandbits(32)
 
     def run(self, first: int, last: int) -> None:
@@ -102,49 +101,85 @@ class Epochs:
 
     def _steps(self, epoch: int, interrupt: Interrupt) -> dict[str, Any]:
         if self.model.run_eagerly:
-            return EagerSteps(self.model).train_epoch(
-                self.feed, self.steps, (self.seed, epoch), self.callbacks
-            )
+            batches = self.feed.batches(self.seed, epoch)
+            return EagerSteps(self.model).train_epoch(batches, self.callbacks)
         return run_windows(
             self.feed.windows(self.seed, epoch), self.callbacks, interrupt,
-            limit=self.steps, stop=lambda: self.model.stop_training,
+            stop=lambda: self.model.stop_training,
         )  # fmt: skip
+
+
+def prediction_of(
+    model: Any, x: Any, batch_size: Any, limit: int | None
+) -> tuple[int | None, Callable[[CallbackList], Any]]:
+    """Return how many steps `predict` takes (None while unknown), and what does them."""
+    source = source_of(x)
+    if source is not None:
+        feed = BatchFeed(model, "predict", source, limit=limit)
+        return feed.steps, partial(predict_batches, feed)
+    rows = as_rows(on_host(model, x), may_be_empty=True)
+    if not rows.count:
+        return 0, lambda _: model.predict_on_batch(x)
+    batch = batch_size_of(batch_size, rows.count, limit)
+    steps = min(-(-rows.count // batch), limit or rows.count)
+    return steps, partial(predict_rows, model, rows, batch, steps)
 
 
 def predict_rows(model: Any, rows: Rows, batch: int, limit: int, callbacks: CallbackList) -> Any:
     """Return the outputs of at most `limit` batches as NumPy arrays."""
     if model.run_eagerly:
-        return EagerSteps(model).predict(rows, batch)
+        feed = Feed(model, "predict", rows, batch, limit=limit)
+        return EagerSteps(model).predict(feed.batches(0, 0))
     if rows.count <= batch:
         callbacks.on_predict_batch_begin(0)
         outputs = model._forward.predict(model, rows)
         callbacks.on_predict_batch_end(0)
         return outputs
-    feed = Feed(model, "predict", rows, batch, shuffle=False)
+    feed = Feed(model, "predict", rows, batch, limit=limit)
     if feed.fits:
-        return _predict_resident(feed, limit, callbacks)
+        return _predict_resident(feed, callbacks)
     size = segment_steps(rows.leaves, batch) * batch
-    starts = range(0, min(rows.count, limit * batch), size)
+    count = min(rows.count, limit * batch)
     parts = [
-        _predict_resident(_resident(feed, slice(start, start + size)), limit, callbacks)
-        for start in starts
+        _predict_resident(_resident(feed, slice(start, min(start + size, count))), callbacks, start)
+        for start in range(0, count, size)
     ]
     return map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def _resident(feed: Feed, rows: slice) -> Feed:
     """Return a feed of some of the rows, on the device whatever the limit says."""
-    part = Feed(feed.model, feed.mode, feed.rows.take(rows), feed.batch, shuffle=False)
+    part = Feed(feed.model, feed.mode, feed.rows.take(rows), feed.batch)
     part.fits = True
     return part
 
 
-def _predict_resident(feed: Feed, limit: int, callbacks: CallbackList) -> Any:
+def _predict_resident(feed: Feed, callbacks: CallbackList, first: int = 0) -> Any:
+    """Return the outputs for rows on the device, the first of which is row `first` of them all."""
     traced = feed.parts[0].bound.traced
     size = -(-max(feed.data.capacity, feed.rows.count) // feed.batch) * feed.batch
     buffers = empty_buffers(traced, size)
+    done, windows = first // feed.batch, feed.windows(0, 0)
     with interruptible() as interrupt:
-        run_windows(feed.windows(0, 0), callbacks, interrupt, limit=limit, buffers=buffers)
-    count = min(feed.rows.count, limit * feed.batch)
+        run_windows(windows, callbacks, interrupt, done=done, buffers=buffers)
+    count = min(feed.rows.count, feed.steps * feed.batch)
     arrays = [np.array(np.asarray(buffer)[:count]) for buffer in buffers]
     return traced.outputs.unflatten(arrays)
+
+
+def predict_batches(feed: BatchFeed, callbacks: CallbackList) -> Any:
+    """Return the outputs for the batches of a source as NumPy arrays, one after the other."""
+    if feed.model.run_eagerly:
+        return EagerSteps(feed.model).predict(feed.batches(0, 0))
+    found: list[Any] = []
+    done = 0
+    with interruptible() as interrupt:
+        for window in feed.windows(0, 0):
+            traced = window.bound.traced
+            buffers = empty_buffers(traced, window.data.capacity)
+            run_windows([window], callbacks, interrupt, done=done, buffers=buffers)
+            done += window.steps
+            end = min(window.data.count, window.offset + window.steps * traced.step.batch)
+            arrays = [np.array(np.asarray(one)[window.offset : end]) for one in buffers]
+            found.append(traced.outputs.unflatten(arrays))
+    return map_structure(lambda *arrays: np.concatenate(arrays), *found)

@@ -146,13 +146,6 @@ def on_host(model: Any, x: Any) -> Any:
     return Prepared(session.results, pack_as(arrays, kept), texts)
 
 
-def data_on_host(model: Any, data: Any) -> Any:
-    """Return (x, y) or (x, y, sample_weight) with `x` as `on_host` gives it."""
-    if not isinstance(data, (tuple, list)) or not data:
-        return on_host(model, data)
-    return (on_host(model, data[0]), *data[1:])
-
-
 def _given(leaf: Any, session: Collecting) -> Any:
     if leaf is None:
         return None

@@ -219,23 +219,37 @@ def streamed(parts: list[Part], rows: Rows, order: Any, batch: int) -> Iterator[
             yield Window(last.bound, data, None, max(here, 0) * batch, 1)
 
 
+def between(windows: Iterable[Window], first: int, end: int, batch: int) -> Iterator[Window]:
+    """Yield the steps `first` to `end` (exclusive) of an epoch given as windows."""
+    done = 0
+    for window in windows:
+        skipped = min(max(first - done, 0), window.steps)
+        steps = min(window.steps, end - done) - skipped
+        done += window.steps
+        if steps > 0:
+            offset = window.offset + skipped * batch
+            yield Window(window.bound, window.data, window.order, offset, steps)
+        if done >= end:
+            return
+
+
 def run_windows(
     windows: Iterable[Window],
     callbacks: CallbackList,
     interrupt: Interrupt,
     *,
-    limit: int | None = None,
+    done: int = 0,
     buffers: Any = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """Run the steps of one epoch under the callbacks; return the logs after the last one."""
-    done, logs = 0, {}
+    """Run the steps of one epoch under the callbacks; return the logs after the last one.
+
+    `done` steps of it were run before.
+    """
+    logs: dict[str, Any] = {}
     for window in windows:
-        bound = window.bound
+        bound, steps = window.bound, window.steps
         mode = bound.program.step.mode
-        steps = window.steps if limit is None else min(window.steps, limit - done)
-        if steps <= 0:
-            break
         per_batch = overrides_batch_hooks(callbacks, mode)
         run = bound.run(window.data, window.order, window.offset, fresh=done == 0, buffers=buffers)
         hooks = _hooks(bound.traced, callbacks, mode, per_batch, done, stop)

@@ -15,15 +15,15 @@ from graphc.keras.engine.structure import map_structure
 from graphc.keras.engine.weights import per_version
 from graphc.keras.metrics import Mean, Metric
 from graphc.keras.optimizers.loss_scale import scale_losses
-from graphc.keras.training.arrays import Rows, as_rows, split_rows, unpack_rows, warn_of_nan
+from graphc.keras.training.arrays import Rows, as_rows
 from graphc.keras.training.compile_loss import CompileLoss
 from graphc.keras.training.compile_metrics import CompileMetrics
 from graphc.keras.training.eager import EagerSteps
 from graphc.keras.training.explain import report_of
-from graphc.keras.training.feed import Feed
-from graphc.keras.training.fitting import Epochs, Held, Validation, predict_rows
+from graphc.keras.training.fitting import Epochs, Held, Validation, prediction_of
 from graphc.keras.training.forward import Forward
-from graphc.keras.training.host import data_on_host, on_host
+from graphc.keras.training.given import Given, whole_number
+from graphc.keras.training.host import on_host
 from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import StepCache
 from graphc.runtime.data import DeviceData
@@ -222,22 +222,23 @@ class Trainer:
             ValueError: not compiled, or data that does not fit the model.
         """
         self._need_compiled("fit")
-        epochs = limited_epochs(_whole(epochs, "epochs"))
-        initial_epoch = _whole(initial_epoch, "initial_epoch")
+        epochs = limited_epochs(whole_number(epochs, "epochs"))
+        initial_epoch = whole_number(initial_epoch, "initial_epoch")
         steps_per_epoch = limited_steps(steps_per_epoch)
-        rows = as_rows(on_host(self, x), y, sample_weight, class_weight)
-        warn_of_nan(rows)
-        apart = validation_data is not None
-        held = unpack_rows(data_on_host(self, validation_data)) if apart else None
-        if held is None and validation_split:
-            rows, held = split_rows(rows, validation_split)
-        batch = batch_size_of(batch_size)
-        feed = Feed(self, "train", rows, batch, shuffle=bool(shuffle))
-        steps = min(feed.steps, steps_per_epoch or feed.steps)
-        checked = held and Held(self, held, validation_batch_size or batch, validation_steps)
-        found = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps)
-        validation = Validation(checked, validation_freq)
-        Epochs(self, feed, found, validation, steps).run(initial_epoch, epochs)
+        data, split = Given(x, y, sample_weight), None
+        if validation_split and validation_data is None:
+            data, split = data.split(self, validation_split)
+        feed = data.feed(
+            self, "train", batch_size, steps_per_epoch, shuffle=bool(shuffle), weights=class_weight
+        )
+        if validation_data is not None:
+            split = Given.unpack(validation_data)
+        held = split and split.feed(
+            self, "test", validation_batch_size or batch_size, limited_steps(validation_steps)
+        )
+        found = self._callbacks(callbacks, verbose, epochs=epochs, steps=feed.steps)
+        validation = Validation(held and Held(held), validation_freq)
+        Epochs(self, feed, found, validation).run(initial_epoch, epochs)
         return self.history
 
     def evaluate(
@@ -256,9 +257,9 @@ class Trainer:
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._need_compiled("evaluate")
-        rows = as_rows(on_host(self, x), y, sample_weight)
-        held = Held(self, rows, batch_size_of(batch_size), steps)
-        found = self._callbacks(callbacks, verbose, epochs=1, steps=held.steps)
+        feed = Given(x, y, sample_weight).feed(self, "test", batch_size, limited_steps(steps))
+        held = Held(feed)
+        found = self._callbacks(callbacks, verbose, epochs=1, steps=feed.steps)
         with interruptible() as interrupt:
             logs = held.evaluate(found, interrupt)
         logs = {name: _plain(value) for name, value in logs.items()}
@@ -273,14 +274,10 @@ class Trainer:
         callbacks: Any = None,
     ) -> Any:
         """Return the outputs for data as NumPy arrays, in the model's structure."""
-        rows = as_rows(on_host(self, x), may_be_empty=True)
-        batch = batch_size_of(batch_size)
-        if not rows.count:
-            return self.predict_on_batch(x)
-        limit = min(-(-rows.count // batch), limited_steps(steps) or rows.count)
+        limit, run = prediction_of(self, x, batch_size, limited_steps(steps))
         found = self._callbacks(callbacks, verbose, epochs=1, steps=limit, history=False)
         found.on_predict_begin()
-        outputs = predict_rows(self, rows, batch, limit, found)
+        outputs = run(found)
         found.on_predict_end()
         return outputs
 
@@ -364,7 +361,13 @@ class Trainer:
         return values[0] if len(values) == 1 else values
 
     def _callbacks(
-        self, callbacks: Any, verbose: Any, *, epochs: int, steps: int, history: bool = True
+        self,
+        callbacks: Any,
+        verbose: Any,
+        *,
+        epochs: int,
+        steps: int | None,
+        history: bool = True,
     ) -> CallbackList:
         if isinstance(callbacks, CallbackList):
             return callbacks
@@ -379,20 +382,6 @@ class Trainer:
                 f"You must call `compile()` before calling `{method}()`. "
                 f"Received: the model '{self.name}', which is not compiled."
             )
-
-
-def batch_size_of(batch_size: Any) -> int:
-    """Return the rows of a step: 32 unless said otherwise."""
-    return 32 if batch_size is None else _whole(batch_size, "batch_size", least=1)
-
-
-def _whole(value: Any, argument: str, least: int = 0) -> int:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least:
-        return int(value)
-    raise ValueError(
-        f"Expected `{argument}` to be {'a positive' if least else 'a non-negative'} integer. "
-        f"Received: {argument}={value!r} (of type {type(value).__name__})"
-    )
 
 
 def _plain(value: Any) -> Any:

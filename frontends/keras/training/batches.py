@@ -1,0 +1,165 @@
+"""A source of batches bound to the steps that run on them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from graphc.keras.training.arrays import Rows, as_rows
+from graphc.keras.training.feed import RAN_OUT
+from graphc.keras.training.host import on_host
+from graphc.keras.training.labels import check_labels
+from graphc.keras.training.runs import Window, plan_parts
+from graphc.keras.training.sources import Source, parts_of
+from graphc.keras.training.tracer import Mode
+from graphc.runtime.data import DeviceData, epoch_order
+from graphc.runtime.device import put
+from graphc.runtime.stream import Prefetch
+
+AHEAD = 64  # batches made before their use
+SEGMENT_STEPS, SEGMENT_BYTES = 32, 4 << 20  # steps that one call does, where batches are small
+
+
+class BatchFeed:
+    """Batches for one mode of a model: read ahead in the background, run some at a time.
+
+    How many run in one call depends on how many are ready, and changes nothing but the speed.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        mode: Mode,
+        source: Source,
+        *,
+        shuffle: bool = False,
+        class_weight: Any = None,
+        limit: int | None = None,
+    ) -> None:
+        self.model, self.mode, self.source = model, mode, source
+        self.shuffle = shuffle and source.ordered
+        self.class_weight, self.limit = class_weight, limit
+        self._count = source.count  # of a pass; found out by the first where it is not known
+        self._pass: Iterator[Any] | None = None
+        self._seen = 0  # batches of the present pass
+        self._sizes: dict[Any, int] = {}  # rows of a step, for each form of batch
+
+    @property
+    def steps(self) -> int | None:
+        """Steps of an epoch; None while unknown."""
+        return self.limit or self._count
+
+    def check(self) -> None:
+        """Nothing can be said before the first batch is there."""
+
+    def batches(self, seed: int, epoch: int) -> Iterator[Rows]:
+        """Yield the batches of one epoch.
+
+        With a limit, an epoch goes on where the last one stopped, and a new pass begins when one
+        is through.
+
+        Raises:
+            ValueError: no batch at all, or what a batch holds is not data.
+        """
+        source, wanted = self.source, self.limit or self._count
+        source.begin()
+        if self._pass is None or (self.limit is None and not source.once):
+            self._pass, self._seen = source.passes(self._order(seed, epoch)), 0
+        left = wanted if self._count is None else min(wanted or 0, self._count - self._seen)
+        found = 0
+        for element in islice(self._pass, left):
+            found += 1
+            yield self._rows(element)
+        self._seen += found
+        if self._seen == 0:
+            raise ValueError(
+                f"Expected a {source.kind} that gives at least one batch. Received: an empty one"
+            )
+        if found < (wanted or 1):
+            self._count = self._count or (None if source.once and self.limit else self._seen)
+            warnings.warn(RAN_OUT, stacklevel=2)
+        elif wanted is None:
+            self._count = self._seen
+        if not source.once and (found < (left or 0) or self._seen == self._count):
+            self._pass = None
+        source.end()
+
+    def windows(self, seed: int, epoch: int) -> Iterator[Window]:
+        """Yield the steps of one epoch."""
+        with closing(Prefetch(self.batches(seed, epoch), AHEAD)) as ready:
+            for first in ready:
+                for size, group in self._groups([first, *ready.waiting(SEGMENT_STEPS - 1)]):
+                    yield from self._windows_of(size, group)
+
+    def _order(self, seed: int, epoch: int) -> list[int] | None:
+        if not self.source.ordered:
+            return None
+        count = self.source.count or 0
+        order = epoch_order(seed, epoch, count, count) if self.shuffle else range(count)
+        return [int(index) for index in np.asarray(order)]
+
+    def _rows(self, element: Any) -> Rows:
+        x, *rest = parts_of(element, self.source)
+        y, weight = (*rest, None, None)[:2]
+        return as_rows(on_host(self.model, x), y, weight, self.class_weight)
+
+    def _groups(self, batches: list[Rows]) -> Iterator[tuple[int, list[Rows]]]:
+        """Split batches into runs that one program does: equal ones, and at most a smaller last.
+
+        Yields the rows of a step beside each.
+        """
+        group: list[Rows] = []
+        size = 0
+        for rows in batches:
+            if group and not self._goes_on(group, rows, size):
+                yield size, group
+                group = []
+            if not group:
+                form = rows.signature()
+                size = self._sizes[form] = max(self._sizes.get(form, 0), rows.count)
+            group.append(rows)
+        if group:
+            yield size, group
+
+    def _goes_on(self, group: list[Rows], rows: Rows, size: int) -> bool:
+        return (
+            group[-1].count == size >= rows.count
+            and len(group) < _steps_of(rows, size)
+            and rows.signature() == group[0].signature()
+        )
+
+    def _windows_of(self, size: int, group: list[Rows]) -> Iterator[Window]:
+        """Return the steps of a group: on arrays whose size depends on the form of a batch only."""
+        first = group[0]
+        capacity, count = _steps_of(first, size) * size, sum(rows.count for rows in group)
+        columns = zip(*(rows.leaves for rows in group), strict=True)
+        arrays = [_joined(column, count, -(-count // size) * size, capacity) for column in columns]
+        whole = Rows(*first.pack([array[:count] for array in arrays]))
+        parts = plan_parts(self.model._programs, self.model, self.mode, whole, size, shuffled=False)
+        if self.mode != "predict":
+            check_labels(parts[0].bound.traced, whole)
+        data = DeviceData(tuple(put(array) for array in arrays), count)
+        for part in parts:
+            yield Window(part.bound, data, None, part.offset, part.steps)
+
+
+def _steps_of(rows: Rows, size: int) -> int:
+    """Return how many steps of such batches one call does at most."""
+    row = sum(int(np.prod(leaf.shape[1:])) * leaf.dtype.itemsize for leaf in rows.leaves)
+    return max(1, min(SEGMENT_STEPS, SEGMENT_BYTES // max(1, row * size)))
+
+
+def _joined(column: Any, count: int, used: int, capacity: int) -> Any:
+    """Return the arrays one after the other, `capacity` rows; those past `used` are never read."""
+    first = column[0]
+    if len(column) == 1 and count == capacity:
+        return first
+    whole = np.empty((capacity, *first.shape[1:]), first.dtype)
+    np.concatenate(column, out=whole[:count])
+    whole[count:used] = first[:1]  # real rows: what is masked must not be NaN
+    return whole
