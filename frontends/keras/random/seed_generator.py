@@ -79,9 +79,9 @@ def global_seed_generator() -> SeedGenerator:
     return _Global.generator
 
 
-def set_global_seed(seed: int | None) -> None:
-    """Restart the generator behind `seed=None` from `seed`, or lazily for None."""
-    _Global.generator = None if seed is None else SeedGenerator(seed)
+def forget_global_seed() -> None:
+    """Let the generator behind `seed=None` be made anew, from Python's `random`, when needed."""
+    _Global.generator = None
 
 
 def make_default_seed() -> int:

@@ -4,11 +4,11 @@ import random
 
 import numpy as np
 
-from graphc.keras.random.seed_generator import set_global_seed
+from graphc.keras.random.seed_generator import forget_global_seed
 
 
 def set_random_seed(seed: int) -> None:
-    """Seeds Python's `random`, NumPy's global generator and the global `SeedGenerator`.
+    """Seeds Python's `random`, from which default seeds come, and NumPy's global generator.
 
     Raises:
         ValueError: the seed is not an `int`, or not one that NumPy takes (0 to 2**32 - 1).
@@ -19,4 +19,4 @@ def set_random_seed(seed: int) -> None:
         )
     np.random.seed(seed)  # noqa: NPY002 - scripts draw from this generator, so it is seeded
     random.seed(seed)
-    set_global_seed(seed)
+    forget_global_seed()

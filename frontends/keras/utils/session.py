@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.keras.engine.settings import SETTINGS
-from graphc.keras.random.seed_generator import set_global_seed
+from graphc.keras.random.seed_generator import forget_global_seed
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -13,4 +13,4 @@ def clear_session(free_memory: bool = True) -> None:
     """
     del free_memory
     SETTINGS.name_counts.clear()
-    set_global_seed(None)
+    forget_global_seed()
