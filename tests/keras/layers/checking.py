@@ -235,25 +235,37 @@ def check_gradients(keras: Any, name: str, arguments: dict[str, Any], spec: Spec
         np.testing.assert_allclose(one, other, rtol=0, atol=GRADIENT_RTOL * scale)
 
 
+def twice(library: Any, name: str, arguments: dict[str, Any], spec: Spec) -> Any:
+    """A functional model that calls a layer on two inputs."""
+    arrays = draw_all(spec)
+    many = arrays if isinstance(arrays, list) else [arrays]
+    layer = make(library, name, arguments)
+    tensors = [[library.Input(o.shape[1:], dtype=str(o.dtype)) for o in many] for _ in "ab"]
+    calls = [
+        flat(layer(t if isinstance(arrays, list) else t[0], **spec.get("call", {})))
+        for t in tensors
+    ]
+    return library.Model(flat(tensors), flat(calls))
+
+
 def check_in_models(keras: Any, name: str, arguments: dict[str, Any], spec: Spec) -> None:
     """In a functional model, called twice: batches of one and none, a clone, a copy, a pickle."""
     x = draw_all(spec)
     many = x if isinstance(x, list) else [x]
-    models = []
-    for library in (keras, ours):
-        layer = make(library, name, arguments)
-        tensors = [[library.Input(o.shape[1:], dtype=str(o.dtype)) for o in many] for _ in "ab"]
-        calls = [
-            flat(layer(t if isinstance(x, list) else t[0], **spec.get("call", {}))) for t in tensors
-        ]
-        models.append(library.Model(flat(tensors), flat(calls)))
-    theirs, mine = models
-    mine.set_weights(theirs.get_weights())
-    for rows in (len(many[0]), 1):
-        batch = [one[:rows] for one in many * 2]
-        assert_close(mine.predict(batch, verbose=0), theirs.predict(batch, verbose=0))
-    none = mine.predict([one[:0] for one in many * 2], verbose=0)
+    mine = twice(ours, name, arguments, spec)
+    try:
+        theirs = twice(keras, name, arguments, spec)
+    except ValueError as refused:
+        if "part of a cycle" not in str(refused):  # a layer of Keras that gives its input back
+            raise
+        theirs = None
+    if theirs is not None:
+        mine.set_weights(theirs.get_weights())
+        for rows in (len(many[0]), 1):
+            batch = [one[:rows] for one in many * 2]
+            assert_close(mine.predict(batch, verbose=0), theirs.predict(batch, verbose=0))
     full = mine.predict(many * 2, verbose=0)
+    none = mine.predict([one[:0] for one in many * 2], verbose=0)
     assert [leaf.shape[1:] for leaf in flat(none)] == [leaf.shape[1:] for leaf in flat(full)]
     assert all(leaf.shape[0] == 0 for leaf in flat(none))
     for other in (
