@@ -103,9 +103,9 @@ class Prefetch(Generic[T]):
         return found
 
     def close(self) -> None:
-        """Stop the thread."""
+        """Stop the thread; one that is still making an item is left to end by itself."""
         self._stopped.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=0.5)  # Ctrl-C is to stop within a second
 
     def _opened(self, kind: str, content: Any) -> T:
         if kind == "item":

@@ -164,7 +164,11 @@ KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
 def made_ahead(
     make: Callable[[int], Any], indices: Iterable[int], workers: int, processes: bool, ahead: int
 ) -> Iterator[Any]:
-    """Yield `make(index)` in order, made by so many workers at most `ahead` before their use."""
+    """Yield `make(index)` in order, made by so many workers at most `ahead` before their use.
+
+    Where processes cannot be forked, threads do the work.
+    """
+    processes = processes and "fork" in multiprocessing.get_all_start_methods()
     if workers <= 1 and not processes:
         yield from map(make, indices)
         return
@@ -202,8 +206,7 @@ def _pool(make: Callable[[int], Any], workers: int, processes: bool) -> Executor
         # The workers compute with NumPy alone: they never enter JAX, whose threads they lack.
         warnings.filterwarnings("ignore", message=".*fork", category=RuntimeWarning)
         warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
-        method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-        context = multiprocessing.get_context(method)
+        context = multiprocessing.get_context("fork")
         pool = ProcessPoolExecutor(max(1, workers), context)
         pool.submit(_nothing).result()  # starts the first process here, under these filters
     return pool

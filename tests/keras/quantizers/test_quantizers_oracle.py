@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 
+import jax
 import numpy as np
 import pytest
 
 from graphc import keras as ours
 
 pytestmark = pytest.mark.oracle
-jax = pytest.importorskip("jax")
-
 RNG = np.random.RandomState(0)
 MATRIX = RNG.randn(7, 6).astype("float32")
 CUBE = RNG.randn(3, 4, 5).astype("float32")

@@ -3,6 +3,7 @@
 import os
 import random
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -96,7 +97,6 @@ def test_to_categorical_agrees_with_keras(labels, classes: int | None, keras_uti
 
 @pytest.mark.oracle
 def test_to_categorical_of_a_jax_array(keras_utils) -> None:
-    jnp = pytest.importorskip("jax.numpy")
     labels = jnp.array([[0], [2], [1]])
     received = utils.to_categorical(labels, 3)
     expected = keras_utils.to_categorical(labels, 3)

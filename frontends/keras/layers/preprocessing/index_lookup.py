@@ -251,7 +251,7 @@ class IndexLookup(SavedLookup):
 
     def _as_tokens(self, inputs: Any) -> np.ndarray:
         """Return inputs as an array of the vocabulary's kind; subclasses define it."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not implement `_as_tokens()`.")
 
     def call(self, inputs: Any) -> Any:
         """Return the indices of tokens in the output mode; with `invert` the tokens of indices.
@@ -335,7 +335,7 @@ class IndexLookup(SavedLookup):
 
     def _as_outputs(self, tokens: list[Any], shape: tuple[int, ...]) -> Any:
         """Return tokens as what the layer gives with `invert`; subclasses define it."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not implement `_as_outputs()`.")
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the output; its last size is None before there is a vocabulary."""
