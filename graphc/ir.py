@@ -103,8 +103,8 @@ def exact(value: Any) -> Any:
 def fingerprint(graph: Graph) -> str:
     """Return a digest of the structure: ops, wiring, attributes and specs; no names, no lines.
 
-    Callables count by their `digest`, and without one by identity: whoever keys a cache by this
-    must keep the graph alive with it.
+    An attribute with a `digest` counts by that, a callable without one by identity: whoever keys a
+    cache by this must keep the graph alive with it.
     """
     digest = hashlib.sha256()
     index: dict[Node, int] = {}
@@ -129,6 +129,7 @@ def fingerprint(graph: Graph) -> str:
 
 
 def _stable(value: Any) -> str:
-    if callable(value):
-        return getattr(value, "digest", "") or f"<{type(value).__name__} {id(value):x}>"
-    return repr(value)
+    if isinstance(value, ConstantArray):
+        return repr(value)
+    named = getattr(value, "digest", "") or ("" if callable(value) else repr(value))
+    return named or f"<{type(value).__name__} {id(value):x}>"

@@ -10,8 +10,9 @@ from pathlib import Path
 from graphc import config
 from graphc.errors import VerifyError
 from graphc.ir import Graph
+from graphc.nested import apply_everywhere
 from graphc.passes import PASSES
-from graphc.passes.base import Mode, Pass
+from graphc.passes.base import AnyPass, Mode
 from graphc.rewrite import Event
 from graphc.verify import verify
 
@@ -19,10 +20,10 @@ from graphc.verify import verify
 class Observer:
     """Watches a pipeline; every hook is optional."""
 
-    def before(self, step: Pass, graph: Graph) -> None:
+    def before(self, step: AnyPass, graph: Graph) -> None:
         """Called before a pass runs."""
 
-    def after(self, step: Pass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
+    def after(self, step: AnyPass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
         """Called after a pass; `new is old` when it changed nothing."""
 
 
@@ -33,11 +34,11 @@ class PassRecord(Observer):
     rows: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     _started: float = 0.0
 
-    def before(self, step: Pass, graph: Graph) -> None:
+    def before(self, step: AnyPass, graph: Graph) -> None:
         """Start the clock."""
         self._started = time.perf_counter()
 
-    def after(self, step: Pass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
+    def after(self, step: AnyPass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
         """Keep one row."""
         seconds = time.perf_counter() - self._started
         self.rows.append(
@@ -55,7 +56,7 @@ class PassRecord(Observer):
 class Verifying(Observer):
     """Verifies the graph after each pass that changed it, and names the pass that broke it."""
 
-    def after(self, step: Pass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
+    def after(self, step: AnyPass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
         """Verify."""
         if new is old:
             return
@@ -73,7 +74,7 @@ class Dumping(Observer):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.count = sum(1 for _ in self.folder.glob("*.txt"))
 
-    def after(self, step: Pass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
+    def after(self, step: AnyPass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
         """Write two files when the graph changed."""
         if new is old:
             return
@@ -89,7 +90,7 @@ class Printing(Observer):
     def __init__(self, level: int) -> None:
         self.level = level
 
-    def after(self, step: Pass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
+    def after(self, step: AnyPass, old: Graph, new: Graph, events: Sequence[Event]) -> None:
         """Print."""
         fired = sum(event.reason is None for event in events)
         print(f"graphc: {step.name}: {fired} rewrites, {len(old.nodes)} -> {len(new.nodes)} nodes")
@@ -101,7 +102,7 @@ class Printing(Observer):
 class Pipeline:
     """A sequence of passes as one function from graph to graph."""
 
-    passes: tuple[Pass, ...] = PASSES
+    passes: tuple[AnyPass, ...] = PASSES
 
     def __call__(self, graph: Graph, mode: Mode, observers: Sequence[Observer] = ()) -> Graph:
         """Run the passes that hold in `mode`, those switched off by `GRAPHC_PASSES` left out."""
@@ -109,14 +110,14 @@ class Pipeline:
         for step in selected_passes(self.passes, mode):
             for observer in watching:
                 observer.before(step, graph)
-            after, events = step(graph)
+            after, events = apply_everywhere(step, graph)
             for observer in watching:
                 observer.after(step, graph, after, events)
             graph = after
         return graph
 
 
-def selected_passes(passes: Sequence[Pass], mode: Mode) -> tuple[Pass, ...]:
+def selected_passes(passes: Sequence[AnyPass], mode: Mode) -> tuple[AnyPass, ...]:
     """Return the passes that hold in this mode and that the configuration leaves on.
 
     Raises:

@@ -8,11 +8,14 @@ from typing import Any
 
 from graphc.cost import flops
 from graphc.ir import INPUT_OPS, Graph, Node
-from graphc.lower import Plan
+from graphc.kernels.registry import select
+from graphc.lower import signature
+from graphc.nested import bodies_of
 from graphc.rewrite import Event
-from graphc.spec import nbytes
+from graphc.spec import Target, nbytes
 
 UNITS = ("", "K", "M", "G", "T")
+TRANSPARENT = ("core.gradient", "core.remat")  # shown by what is inside
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,20 @@ class Report:
     title: str
     before: Graph
     after: Graph
-    choices: Plan
+    target: Target
     passes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     facts: tuple[tuple[str, str], ...] = ()
 
     def layers(self) -> list[LayerRow]:
         """Return one row a layer, in execution order."""
         grouped: dict[str, list[Node]] = {}
-        for node in self.after.nodes:
+        for node in _opened(self.after):
             if node.op not in INPUT_OPS and node.op != "core.constant":
                 grouped.setdefault(node.scope, []).append(node)
         return [self._row(scope, nodes) for scope, nodes in grouped.items()]
 
     def _row(self, scope: str, nodes: list[Node]) -> LayerRow:
-        choices = [self.choices[node] for node in nodes]
+        choices = [select(node.op, signature(node), self.target) for node in nodes]
         kernels = [
             f"{c.kernel.tier}:{c.kernel.name}" for c in choices if c.kernel.tier != "reference"
         ]
@@ -107,6 +110,16 @@ class Report:
         for row in self.passes:
             if not row["fired"] and not row["declined"]:
                 yield f"  {row['pass']}: nothing to do"
+
+
+def _opened(graph: Graph) -> Iterator[Node]:
+    """Yield the nodes of a graph, those inside of a gradient or a rematerialised part instead."""
+    for node in graph.nodes:
+        if node.op in TRANSPARENT:
+            for body in bodies_of(node):
+                yield from _opened(body.graph)
+        else:
+            yield node
 
 
 def _layer_lines(row: LayerRow) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from graphc.builder import Builder
 from graphc.errors import RewriteLimitError
@@ -112,8 +112,8 @@ def _rewriter(rule: Rule, found: Match) -> Replacement:
     return emit
 
 
-def replay(graph: Graph, replacements: dict[Node, Replacement]) -> Graph:
-    """Rebuild the graph node by node; nodes in `replacements` are made by their function."""
+def start_replay(graph: Graph) -> tuple[Builder, dict[Value, Value]]:
+    """Return a builder with the interface of a graph, and its values by the old ones."""
     builder = Builder()
     new: dict[Value, Value] = {}
     for role in ("param", "state", "input"):
@@ -121,22 +121,28 @@ def replay(graph: Graph, replacements: dict[Node, Replacement]) -> Graph:
             builder.scope, builder.source = value.node.scope, value.node.source
             declare = getattr(builder, role)
             new[value] = declare(value.spec, value.node.attrs.get("name", ""))
+    return builder, new
+
+
+def replay(graph: Graph, replacements: dict[Node, Replacement]) -> Graph:
+    """Rebuild the graph node by node; nodes in `replacements` are made by their function."""
+    builder, new = start_replay(graph)
     for node in graph.nodes:
         if node.op in INPUT_OPS:
             continue
         builder.scope, builder.source = node.scope, node.source
-        made = _remake(builder, node, new, replacements.get(node))
+        replacement = replacements.get(node)
+        made = remake(builder, node, new) if replacement is None else replacement(builder, new)
         new.update({Value(node, index): value for index, value in enumerate(made)})
     return builder.finish([new[v] for v in graph.outputs], [new[v] for v in graph.updates])
 
 
-def _remake(
-    builder: Builder, node: Node, new: dict[Value, Value], replacement: Replacement | None
+def remake(
+    builder: Builder, node: Node, new: dict[Value, Value], attrs: dict[str, Any] | None = None
 ) -> tuple[Value, ...]:
-    if replacement is not None:
-        return replacement(builder, new)
+    """Emit a node of another graph on the values that stand for its operands."""
     if node.op == "core.constant":
         return (builder.copy_constant(node),)
     operands = [None if value is None else new[value] for value in node.inputs]
-    made = builder.emit(node.op, *operands, **node.attrs)
+    made = builder.emit(node.op, *operands, **(node.attrs if attrs is None else attrs))
     return cast("tuple[Value, ...]", made) if isinstance(made, tuple) else (made,)

@@ -38,6 +38,7 @@ from graphc.keras.engine.name_scope import name_scope
 from graphc.keras.engine.operation import Operation
 from graphc.keras.engine.remat import RematScope, remat
 from graphc.keras.engine.stateless import StatelessScope, SymbolicScope
+from graphc.keras.engine.tape import GradientTape
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.variable import Variable
 from graphc.keras.initializers import Initializer
@@ -53,10 +54,10 @@ from graphc.keras.regularizers import Regularizer
 from graphc.keras.release import __version__, version
 
 __all__ = [
-    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec",
-    "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer", "Quantizer",
-    "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope", "Variable",
-    "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
+    "DTypePolicy", "FloatDTypePolicy", "Function", "GradientTape", "Initializer", "Input",
+    "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer",
+    "Quantizer", "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope",
+    "Variable", "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
     "device", "distribution", "dtype_policies", "initializers", "layers", "losses", "metrics",
     "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
     "quantizers", "random", "regularizers", "remat", "saving", "tree", "utils", "version",

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from graphc.ir import Graph
 from graphc.rewrite import Event, Rule, apply_rules
 
 Mode = Literal["train", "infer"]
 Numerics = Literal["exact", "reassociate", "relaxed"]
+
+
+class AnyPass(Protocol):
+    """A frozen value that maps a graph to a graph, and says what it did."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def modes(self) -> tuple[Mode, ...]: ...
+
+    def __call__(self, graph: Graph) -> tuple[Graph, tuple[Event, ...]]: ...
 
 
 @dataclass(frozen=True)

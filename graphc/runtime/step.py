@@ -15,11 +15,13 @@ from graphc import config
 from graphc.cost import graph_flops
 from graphc.ir import Graph, fingerprint
 from graphc.lower import default_target, lower, plan
+from graphc.nested import every_node
 from graphc.programs import PROGRAMS
 from graphc.spec import Target
 
 Arrays = tuple[Any, ...]
 Form = Literal["scan", "step"]
+Mode = Literal["train", "test", "predict"]
 SCAN_LIMIT = 4e8  # FLOPs of a forward step above which a loop in the program gains nothing
 # On the CPU: products and convolutions by Eigen (YNNPACK, the default, takes twice as long to
 # convolve and a tenth longer for small products), sums by YNNPACK, vectors as wide as there are.
@@ -43,11 +45,15 @@ class Update(Protocol):
 
 @flax.struct.dataclass
 class TrainState:
-    """What a step changes: parameters, other state (statistics, seeds, metrics), slots."""
+    """What a step changes: parameters, other state (statistics, seeds, metrics), slots.
+
+    `reported` is what the last step put out, where steps report for themselves.
+    """
 
     params: Arrays = ()
     state: Arrays = ()
     slots: Arrays = ()
+    reported: Arrays = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +62,8 @@ class Step:
 
     Attributes:
         mode: "train" (outputs: the loss), "test" (no outputs) or "predict" (the predictions).
+        reports: whether the graph is a whole step of the user's own: all variables are state, and
+            the outputs are what it reports.
         graph: optimised; its inputs are the batch's leaves, then `valid`, then scalars.
         logs: a graph without inputs from the same state to the metrics' results.
         leaves: how many inputs are gathered from the data.
@@ -66,7 +74,7 @@ class Step:
         constraint_key: equal for equal constraints.
     """
 
-    mode: Literal["train", "test", "predict"]
+    mode: Mode
     graph: Graph
     logs: Graph
     leaves: int
@@ -75,6 +83,7 @@ class Step:
     resets: tuple[bool, ...] = ()
     constraints: tuple[Callable[[Any], Any] | None, ...] = ()
     constraint_key: Hashable = ()
+    reports: bool = False
 
 
 @flax.struct.dataclass
@@ -116,7 +125,7 @@ def program_for(step: Step, update: Update | None, *, shuffled: bool) -> Program
     options = compiler_options(target)
     key = (
         fingerprint(step.graph), fingerprint(step.logs), step.mode, step.leaves, step.masked,
-        step.resets, step.constraint_key, update, form, shuffled, target,
+        step.resets, step.constraint_key, step.reports, update, form, shuffled, target,
         tuple(sorted(options.items())),
     )  # fmt: skip
     return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options))
@@ -128,7 +137,7 @@ def loop_form(graph: Graph, target: Target) -> Form:
     if asked in ("scan", "step"):
         return "scan" if asked == "scan" else "step"
     heavy = graph_flops(graph) > SCAN_LIMIT
-    unscannable = target.platform == "cpu" and any(n.op in UNSCANNABLE for n in graph.nodes)
+    unscannable = target.platform == "cpu" and any(n.op in UNSCANNABLE for n in every_node(graph))
     return "step" if heavy or unscannable else "scan"
 
 
@@ -154,6 +163,8 @@ def _make(
 
         carry = _restarted(carry, step, shared.fresh)
         carry = one(begin, carry) if form == "step" else lax.fori_loop(begin, end, one, carry)
+        if step.reports:
+            return carry.replace(reported=()), carry.reported
         return carry, run_logs((), carry.state if step.mode != "predict" else (), ())[0]
 
     jitted = jax.jit(run, donate_argnums=(0,), compiler_options=options or None)
@@ -162,6 +173,9 @@ def _make(
 
 def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
     """Return the carry with the metrics' state at zero, where the run starts afresh."""
+    if step.reports:
+        specs = [value.spec for value in step.graph.outputs]
+        carry = carry.replace(reported=tuple(jnp.zeros(s.shape, s.dtype) for s in specs))
     if not any(step.resets):
         return carry
     pairs = zip(carry.state, step.resets, strict=True)
@@ -196,7 +210,8 @@ def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> 
 
     def test(index: Any, carry: TrainState, data: Any, order: Any, shared: Shared) -> Any:
         inputs = batch_of(index, data, order, shared)
-        return carry.replace(state=forward(shared.params, carry.state, inputs)[1])
+        reported, state = forward(shared.params, carry.state, inputs)
+        return carry.replace(state=state, reported=reported)
 
     def predict(index: Any, buffers: Any, data: Any, order: Any, shared: Shared) -> Any:
         outputs, _ = forward(shared.params, shared.state, batch_of(index, data, order, shared))
@@ -206,7 +221,9 @@ def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> 
             for buffer, output in zip(buffers, outputs, strict=True)
         )
 
-    return {"train": train, "test": test, "predict": predict}[step.mode]
+    if step.mode == "predict":
+        return predict
+    return test if update is None else train
 
 
 def _rows_of(leaf: Any, rows: Any, start: Any, step: Step, shuffled: bool) -> Any:

@@ -101,3 +101,33 @@ def vectorized_map(*operands: Any, body: Body, mapped: int) -> tuple[Array, ...]
 def remat(*operands: Any, body: Body) -> tuple[Array, ...]:
     """Compute `body`; the backward pass computes what is inside again instead of keeping it."""
     return tuple(jax.checkpoint(body)(*map(jnp.asarray, operands)))
+
+
+@op("core.gradient")
+def gradient(*operands: Any, body: Body, wrt: int) -> tuple[Array, ...]:
+    """Compute `body`, and the derivative of its first result by the first `wrt` operands.
+
+    The first result is a scalar. Returns all results, then the derivatives.
+    """
+    sources, captured = tuple(map(jnp.asarray, operands[:wrt])), operands[wrt:]
+
+    def first_of(*chosen: Any) -> tuple[Any, Any]:
+        results = body(*chosen, *captured)
+        return jnp.reshape(results[0], ()), results
+
+    derivatives, results = jax.grad(first_of, tuple(range(wrt)), has_aux=True)(*sources)
+    return (*results, *derivatives)
+
+
+@op("core.update")
+def update(*operands: Any, plan: Any, parameters: int, scalars: tuple[str, ...]) -> tuple[Any, ...]:
+    """Do an optimizer's step: the parameters after it, then the optimizer's variables.
+
+    Operands: a gradient (or None) for each of `parameters`, the parameters, the `scalars` by name,
+    the optimizer's variables. `plan.update` is the step.
+    """
+    grads, params = operands[:parameters], operands[parameters : 2 * parameters]
+    stop = 2 * parameters + len(scalars)
+    known = dict(zip(scalars, operands[2 * parameters : stop], strict=True))
+    after, variables = plan.update(grads, operands[stop:], params, known)
+    return (*after, *variables)

@@ -132,7 +132,7 @@ def test_modes_share_when_the_passes_leave_the_same_graph() -> None:
 
 
 def test_the_record_is_plain_enough_for_json() -> None:
-    (fuse, fold) = Executable(_classifier()).record.rows
+    (_, fuse, fold) = Executable(_classifier()).record.rows
     assert (fuse["pass"], fuse["changed"]) == ("fuse_softmax_xent", True)
     assert (fold["pass"], fold["changed"]) == ("fold_batch_norm", False)
     json.dumps([{"pass": row["pass"], "seconds": row["seconds"]} for row in (fuse, fold)])

@@ -53,8 +53,8 @@ def test_a_pass_runs_in_its_modes_only() -> None:
 def test_the_passes_of_each_mode() -> None:
     named = {m: [p.name for p in selected_passes(PASSES, m)] for m in ("train", "infer")}
     assert named == {
-        "train": ["fuse_softmax_xent"],
-        "infer": ["fuse_softmax_xent", "fold_batch_norm"],
+        "train": ["share_forward", "fuse_softmax_xent"],
+        "infer": ["share_forward", "fuse_softmax_xent", "fold_batch_norm"],
     }
 
 

@@ -38,9 +38,13 @@ class BodyScope(TraceScope):
         self.written[id(variable)] = variable
         super().write(variable, value)
 
-    def scalar(self, owner: Any, name: str) -> Symbol:
-        """Return `owner.name` as the outer trace's input."""
-        return self.parent.scalar(owner, name)
+    def first(self, variable: Any) -> Symbol:
+        """Return the symbol of the variable's value before the outermost trace."""
+        return self.parent.first(variable)
+
+    def scalar(self, owner: Any, name: str, read: Callable[[], float] | None = None) -> Symbol:
+        """Return a runtime scalar as the outer trace's input."""
+        return self.parent.scalar(owner, name, read)
 
     def as_value(self, tensor: Any) -> Value:
         """Return the value in this graph; an outer one is captured."""

@@ -35,6 +35,7 @@ from graphc.keras.engine.operation import Operation, record_call
 from graphc.keras.engine.remat import current_remat_scope
 from graphc.keras.engine.scope import current_scope, current_trace, user_source
 from graphc.keras.engine.settings import auto_name, is_float_dtype
+from graphc.keras.engine.stateless_call import stateless_call
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.variable import autocast
@@ -157,6 +158,32 @@ class Layer(LayerWeights, Operation):
             return record_call(self, *given, self._infer(named, args, kwargs))
         return self._run(*args, **kwargs)
 
+    def stateless_call(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Call without reading or setting any variable: a pure function, for `jax.jit` and `grad`.
+
+        Args:
+            trainable_variables: values of the variables of this name, in their order.
+            non_trainable_variables: the same of the others.
+            args: of the call, as are `kwargs`.
+            return_losses: whether to return the losses, too.
+
+        Returns:
+            (outputs, non-trainable variables after the call), with `return_losses` also the losses.
+
+        Raises:
+            ValueError: the layer is not built, or the values are not as many as its variables.
+        """
+        return stateless_call(
+            self, trainable_variables, non_trainable_variables, args, kwargs, losses=return_losses
+        )
+
     def _infer(self, named: dict[str, Any], args: Any, kwargs: Any) -> Any:
         if type(self).compute_output_spec is not Layer.compute_output_spec:
             return self.compute_output_spec(*args, **kwargs)
@@ -188,7 +215,7 @@ class Layer(LayerWeights, Operation):
                 outputs = self.call(*args, **kwargs)
                 self._penalise_activity(outputs)
             return outputs
-        with trace.layer(self.name, self._source):
+        with outermost_call(self._clear_losses), trace.layer(self.name, self._source):
             call = self.call if self._remat is None else self._remat.wrap(self)
             outputs = open_or_opaque(call, args, kwargs, self.variables, self.name)
             self._penalise_activity(outputs)
@@ -252,7 +279,7 @@ class Layer(LayerWeights, Operation):
                     f"Received: {value}"
                 )
             scope = current_scope()
-            (self._losses if scope is None else scope.losses).append(value)
+            self._losses.append(value) if scope is None else scope.add_loss(value, self)
 
     # Configuration
 

@@ -25,6 +25,22 @@ class Scope:
         self.values: dict[int, Any] = {id(k): v for k, v in (values or {}).items()}
         self.keys: dict[int, Any] = {id(k): k for k in (values or {})}
         self.losses: list[Any] = []
+        self._owners: dict[int, int] = {}  # of losses, by identity: which layer added them
+
+    def add_loss(self, loss: Any, owner: Any = None) -> None:
+        """Keep a loss that a layer added."""
+        self.losses.append(loss)
+        self._owners[id(loss)] = id(owner)
+
+    def losses_of(self, layers: Sequence[Any]) -> list[Any]:
+        """Return the losses that these layers added, and those of which no owner is known."""
+        known = {id(layer) for layer in layers} | {id(None)}
+        return [one for one in self.losses if self._owners.get(id(one), id(None)) in known]
+
+    def drop_losses_of(self, layers: Sequence[Any]) -> None:
+        """Forget the losses that these layers added."""
+        known = {id(layer) for layer in layers}
+        self.losses[:] = [one for one in self.losses if self._owners.get(id(one)) not in known]
 
     def read(self, variable: Any) -> Any:
         """Return the variable's value here; its real one where nothing was said."""
@@ -51,6 +67,7 @@ class TraceScope(Scope):
         self.state: list[Any] = []
         self.scalars: list[Callable[[], float]] = []
         self._scalar_symbols: dict[tuple[int, str], Symbol] = {}
+        self._first: dict[int, Symbol] = {}
         for variable in params:
             self._declare(variable, self.params, self.builder.param)
         for variable in state:
@@ -67,16 +84,28 @@ class TraceScope(Scope):
         """Declare an input of the graph."""
         return Symbol(self.builder.input(spec, name))
 
-    def scalar(self, owner: Any, name: str) -> Symbol:
-        """Return `owner.name` as a float32 input that is read anew before every run."""
+    def first(self, variable: Any) -> Symbol:
+        """Return the symbol of the variable's value before the step."""
+        self.read(variable)
+        return self._first[id(variable)]
+
+    def scalar(self, owner: Any, name: str, read: Callable[[], float] | None = None) -> Symbol:
+        """Return `owner.name`, or what `read` returns, as a float32 input.
+
+        It is read anew before every run.
+        """
         key = (id(owner), name)
         if key not in self._scalar_symbols:
-            self.scalars.append(lambda: getattr(owner, name))
+            self.scalars.append(read or (lambda: getattr(owner, name)))
             self._scalar_symbols[key] = self.input(TensorSpec((), "float32"), name)
         return self._scalar_symbols[key]
 
     def updates(self) -> list[Value]:
         """Return the value of every state variable at the end of the trace."""
+        for variable in [self.keys[key] for key in self.values if key not in self._first]:
+            written = self.values[id(variable)]  # without being read: it is state all the same
+            self._declare(variable, self.state, self.builder.state)
+            self.write(variable, written)
         return [self.as_value(self.values[id(variable)]) for variable in self.state]
 
     def as_value(self, tensor: Any) -> Value:
@@ -109,6 +138,7 @@ class TraceScope(Scope):
         spec = TensorSpec(tuple(variable.shape), variable.dtype)
         symbol = Symbol(make(spec, variable.path))
         members.append(variable)
+        self._first[id(variable)] = symbol
         self.write(variable, symbol)
         return symbol
 

@@ -65,10 +65,6 @@ class StatelessScope(_Entered, Scope):
                 )
             self.write(variable, value.astype(variable.dtype))
 
-    def add_loss(self, loss: Any) -> None:
-        """Keep a loss."""
-        self.losses.append(loss)
-
     def add_update(self, update: tuple[Any, Any]) -> None:
         """Let a variable have another value, given as a (variable, value) pair."""
         self.write(*update)

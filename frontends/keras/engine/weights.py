@@ -147,7 +147,11 @@ class LayerWeights:
         """Losses added by `add_loss` in the last call, and penalties on weights."""
         scope = current_scope()
         layers = self._flatten_layers()
-        added = scope.losses if scope else [loss for layer in layers for loss in layer._losses]
+        added = (
+            scope.losses_of(layers)
+            if scope is not None
+            else [loss for layer in layers for loss in layer._losses]
+        )
         penalties = [
             variable.regularizer(variable)
             for variable in self.trainable_weights
@@ -156,6 +160,10 @@ class LayerWeights:
         return [*added, *penalties]
 
     def _clear_losses(self) -> None:
+        scope = current_scope()
+        if scope is not None:
+            scope.drop_losses_of(self._flatten_layers())
+            return
         for layer in self._flatten_layers():
             layer._losses.clear()
 

@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 
 from graphc.keras import initializers
-from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.settings import auto_name, standardize_dtype
 from graphc.keras.engine.variable import Variable
+from graphc.keras.metrics.stateless import StatelessState
 
 SHORT_DTYPES = {"int": "int32", "float": "float32"}
 
 
-class Metric:
+class Metric(StatelessState):
     """A number (or several) gathered over batches.
 
     Subclasses make state with `add_variable`, add to it in `update_state` through `keras.ops`, and
@@ -94,23 +94,6 @@ class Metric:
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
-    def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        """Return what the state becomes from `metric_variables`; nothing is really set."""
-        with entered(self._scope_of(metric_variables)):
-            self.update_state(*args, **kwargs)
-            return [variable.value for variable in self.variables]
-
-    def stateless_result(self, metric_variables: Any) -> Any:
-        """Return the result for the state `metric_variables`."""
-        with entered(self._scope_of(metric_variables)):
-            return self.result()
-
-    def stateless_reset_state(self) -> list[Any]:
-        """Return the state of a metric that has seen nothing."""
-        with entered(Scope()):
-            self.reset_state()
-            return [variable.value for variable in self.variables]
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that `from_config` needs."""
         return {"name": self.name, "dtype": self.dtype}
@@ -146,16 +129,6 @@ class Metric:
                 f"{type(self).__name__}.__init__ must call `super().__init__()` before anything "
                 "else that makes state."
             )
-
-    def _scope_of(self, metric_variables: Any) -> Scope:
-        variables, values = self.variables, list(metric_variables)
-        if len(values) != len(variables):
-            raise ValueError(
-                "Argument `metric_variables` must hold one tensor for each of "
-                f"{type(self).__name__}().variables: expected {len(variables)}. "
-                f"Received: {len(values)} tensors"
-            )
-        return Scope(dict(zip(variables, values, strict=True)))
 
 
 def _tracked_items(value: Any) -> Iterator[Any]:

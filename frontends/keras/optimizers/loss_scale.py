@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from graphc.keras.engine.variable import Variable
 from graphc.keras.optimizers.arguments import SHARED
 from graphc.keras.optimizers.optimizer import Optimizer
-from graphc.keras.optimizers.plan import Arrays, Scalars
+from graphc.keras.optimizers.plan import Arrays, Scalars, digest_of
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
 
 OWN = 4  # iteration, learning rate, step counter, dynamic scale
@@ -25,6 +25,11 @@ class LossScalePlan:
     inner: Any
     growth_steps: int
     overwritten: tuple[bool, ...]
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal plans."""
+        return digest_of(self)
 
     def update(
         self, grads: Arrays, variables: Arrays, params: Arrays, scalars: Scalars

@@ -6,12 +6,16 @@ import copy
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import jax
 import numpy as np
 
+from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.scope import current_trace
 from graphc.keras.engine.settings import auto_name
+from graphc.keras.engine.tensor import Symbol
 from graphc.keras.engine.variable import Variable
 from graphc.keras.optimizers.arguments import check_shared
 from graphc.keras.optimizers.clipping import CLIPS
@@ -292,13 +296,35 @@ class Optimizer(SlotVariables):
         self, grads: Arrays, own: list[Any], values: list[Any]
     ) -> tuple[list[Any], list[Any]]:
         """Return the values after a step and the constraints of the variables it changed."""
-        stepped, after = _run(self.structure(), grads, tuple(own), tuple(values), self.scalars())
+        if any(isinstance(value, Symbol) for value in (*grads, *own, *values)):
+            stepped, after = self._traced(grads, own, values)
+        else:
+            known = self.scalars()
+            stepped, after = _run(self.structure(), grads, tuple(own), tuple(values), known)
         rows = zip(self._trainable_variables, stepped, grads, strict=True)
         params = [
             value if grad is None or variable.constraint is None else variable.constraint(value)
             for variable, value, grad in rows
         ]
         return params, list(after)
+
+    def _traced(
+        self, grads: Arrays, own: list[Any], values: list[Any]
+    ) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Return the same as symbols: the step is one node of the graph that is being traced."""
+        trace = current_trace()
+        assert trace is not None
+        names = tuple(sorted(self.scalars()))
+        known = [trace.scalar(self, f"{self.name} {n}", partial(self._scalar, n)) for n in names]
+        with trace.layer(self.name, ""):
+            found = apply(
+                "core.update", *grads, *values, *known, *own,
+                plan=self.structure(), parameters=len(values), scalars=names,
+            )  # fmt: skip
+        return found[: len(values)], found[len(values) :]
+
+    def _scalar(self, name: str) -> float:
+        return self.scalars()[name]
 
 
 def _step(plan: UpdatePlan, grads: Arrays, own: Arrays, params: Arrays, scalars: Any) -> Any:

@@ -21,6 +21,14 @@ Arrays = tuple[Any, ...]
 Scalars = Mapping[str, Any]
 
 
+_NUMBERS: dict[Any, int] = {}
+
+
+def digest_of(plan: Any) -> str:
+    """Return a name that equal plans share, for as long as the process runs."""
+    return f"plan {_NUMBERS.setdefault(plan, len(_NUMBERS))}"
+
+
 class OptimizerState(NamedTuple):
     """The flat tuple of optimizer variables, taken apart; absent parts are None or empty."""
 
@@ -87,6 +95,11 @@ class UpdatePlan:
     averages: bool
     overwrite_every: int | None
     accumulate: int | None
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal plans."""
+        return digest_of(self)
 
     def update(
         self, grads: Arrays, variables: Arrays, params: Arrays, scalars: Scalars

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from graphc.keras.engine.scope import entered
 from graphc.keras.engine.variable import Variable
 from graphc.keras.optimizers.plan import SlotLayout
 from graphc.keras.optimizers.rule_use import NamedSlots, RuleUse, arrange
@@ -31,6 +32,11 @@ class SlotVariables:
         """
         if self.built:
             return
+        with entered(None):  # first values are real, even where a step is being traced
+            self._make_slots(variables)
+        self.built = True
+
+    def _make_slots(self, variables: Sequence[Variable]) -> None:
         self._trainable_variables = list(variables)
         self._places = {variable: i for i, variable in enumerate(variables)}
         if self.use_ema:
@@ -43,7 +49,6 @@ class SlotVariables:
                 self._zeros(variable, "gradient_accumulator")
         self._base_count = len(self._built_variables)
         self._build_slots()
-        self.built = True
 
     def add_variable(
         self,

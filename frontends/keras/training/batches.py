@@ -16,9 +16,9 @@ from graphc.keras.training.host import on_host
 from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import Window, plan_parts
 from graphc.keras.training.sources import Source, parts_of
-from graphc.keras.training.tracer import Mode
 from graphc.runtime.data import DeviceData, epoch_order
 from graphc.runtime.device import put
+from graphc.runtime.step import Mode
 from graphc.runtime.stream import Prefetch
 
 AHEAD = 64  # batches made before their use

@@ -15,6 +15,7 @@ from graphc.keras.engine.structure import flatten
 from graphc.keras.engine.variable import Variable
 from graphc.keras.losses.reduction import align_leading
 from graphc.keras.metrics import MeanMetricWrapper, Metric
+from graphc.keras.metrics.stateless import StatelessState
 from graphc.keras.training.by_shape import (
     ACCURACY_NAMES,
     CROSSENTROPY_NAMES,
@@ -66,7 +67,7 @@ class _OfOutput:
     output_name: str | None = None
 
 
-class CompileMetrics:
+class CompileMetrics(StatelessState):
     """All metrics of a model, gathered over batches.
 
     Args:

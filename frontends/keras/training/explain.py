@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from graphc.keras.training.runs import Bound
 from graphc.kernels.registry import TIERS
-from graphc.lower import plan
 from graphc.programs import cache_info
 from graphc.report import Report
 
@@ -36,5 +35,4 @@ def report_of(bound: Bound) -> Report:
         ("program cache", f"{info.size} held, {info.hits} hits, {info.misses} misses"),
     )
     title = f"graphc: {bound.model.name}, {step.mode} step"
-    choices = plan(step.graph, program.target)
-    return Report(title, traced.traced, step.graph, choices, traced.record.rows, facts)
+    return Report(title, traced.traced, step.graph, program.target, traced.record.rows, facts)

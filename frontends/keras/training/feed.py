@@ -12,8 +12,8 @@ from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import Part, Window, between, plan_parts, resident, streamed
-from graphc.keras.training.tracer import Mode
 from graphc.runtime.data import DeviceData, capacity_for, epoch_order, upload
+from graphc.runtime.step import Mode
 from graphc.runtime.stream import fits
 
 RAN_OUT = (

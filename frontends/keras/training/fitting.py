@@ -18,6 +18,7 @@ from graphc.keras.training.eager import EagerSteps
 from graphc.keras.training.feed import Feed
 from graphc.keras.training.given import batch_size_of
 from graphc.keras.training.host import on_host
+from graphc.keras.training.own_steps import own_step
 from graphc.keras.training.runs import empty_buffers, run_windows
 from graphc.keras.training.sources import source_of
 from graphc.runtime.loop import Interrupt, interruptible
@@ -130,7 +131,7 @@ def predict_rows(model: Any, rows: Rows, batch: int, limit: int, callbacks: Call
     if model.run_eagerly:
         feed = Feed(model, "predict", rows, batch, limit=limit)
         return EagerSteps(model).predict(feed.batches(0, 0))
-    if rows.count <= batch:
+    if rows.count <= batch and own_step(model, "predict") is None:
         callbacks.on_predict_batch_begin(0)
         outputs = model._forward.predict(model, rows)
         callbacks.on_predict_batch_end(0)

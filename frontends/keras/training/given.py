@@ -12,7 +12,7 @@ from graphc.keras.training.batches import BatchFeed
 from graphc.keras.training.feed import Feed
 from graphc.keras.training.host import on_host
 from graphc.keras.training.sources import refuse_beside, source_of
-from graphc.keras.training.tracer import Mode
+from graphc.runtime.step import Mode
 
 BATCH_SIZE = 32
 

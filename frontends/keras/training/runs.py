@@ -16,14 +16,15 @@ from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.config.messages import print_message
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
-from graphc.keras.training.tracer import Mode, TracedStep, build_by_trace, trace_step
+from graphc.keras.training.own_steps import own_step
+from graphc.keras.training.tracer import TracedStep, build_by_trace, trace_step
 from graphc.lower import default_target
 from graphc.passes import PASSES
 from graphc.pipeline import selected_passes
 from graphc.programs import cache_info
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import Hooks, Interrupt, Pace, Run, run_epoch
-from graphc.runtime.step import Program, Shared, TrainState, program_for
+from graphc.runtime.step import Mode, Program, Shared, TrainState, program_for
 from graphc.runtime.store import StateStore
 from graphc.runtime.stream import segment_steps, segments
 
@@ -50,27 +51,30 @@ class Bound:
     ) -> Run:
         """Return a run over `data` whose first row is `offset`; `fresh` starts the metrics anew."""
         mode = self.program.step.mode
+        updates = mode == "train" and not self.program.step.reports
 
         def shared(fresh: bool) -> Shared:
-            hyper = self.model.optimizer.scalars() if mode == "train" else {}
-            params = () if mode == "train" else self.store.claim().peek("params")
+            hyper = self.model.optimizer.scalars() if updates else {}
+            params = () if updates else self.store.claim().peek("params")
             state = self.store.peek("state") if mode == "predict" else ()
             return Shared(
                 np.int32(data.count), np.int32(offset), np.bool_(fresh), self.traced.read_scalars(),
                 {name: np.float32(value) for name, value in hyper.items()}, params, state,
             )  # fmt: skip
 
-        take, put = self._carry(mode, buffers)
+        take, put = self._carry(mode, updates, buffers)
         return Run(self.program, data.arrays, shared, take, put, order, fresh)
 
-    def _carry(self, mode: Mode, buffers: Any) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    def _carry(
+        self, mode: Mode, updates: bool, buffers: Any
+    ) -> tuple[Callable[[], Any], Callable[[Any], None]]:
         store = self.store
-        if mode == "train":
+        if updates:
             return (
                 lambda: TrainState(*store.claim().take()),
                 lambda carry: store.put((carry.params, carry.state, carry.slots)),
             )
-        if mode == "test":
+        if mode != "predict":
             shelf = store.shelves["state"]
             return (
                 lambda: TrainState(state=store.claim().shelves["state"].take()),
@@ -109,9 +113,11 @@ class StepCache:
         self, model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool, shuffled: bool
     ) -> Bound:
         """Return the bound program for these shapes."""
-        build_by_trace(model, rows, batch)
+        own = own_step(model, mode) is not None
+        if not own:  # which may never call the model itself
+            build_by_trace(model, rows, batch)
         passes = selected_passes(PASSES, "train" if mode == "train" else "infer")
-        optimizer = _structure(model) if mode == "train" else None
+        optimizer = _structure(model) if mode == "train" and not own else None
         key = StepKey(
             mode, rows.signature(), batch, masked, shuffled, default_target(), passes,
             Version.number, optimizer,
@@ -121,6 +127,7 @@ class StepCache:
             bound = _bind(model, mode, rows, batch, masked, shuffled)
             if cache_info().misses > made:
                 self._note(key)
+            key = key._replace(model=Version.number)  # own steps build what they meet
             self._bound[key] = bound
             while len(self._bound) > TRACES_KEPT:
                 self._bound.popitem(last=False)
@@ -148,7 +155,7 @@ def _structure(model: Any) -> Any:
 
 def _bind(model: Any, mode: Mode, rows: Rows, batch: int, masked: bool, shuffled: bool) -> Bound:
     traced = trace_step(model, mode, rows, batch, masked=masked)
-    if mode != "train":
+    if mode != "train" or traced.step.reports:
         program = program_for(traced.step, None, shuffled=shuffled)
         return Bound(traced, program, StateStore(params=traced.params, state=traced.state), model)
     program = program_for(traced.step, model.optimizer.structure(), shuffled=shuffled)
@@ -171,11 +178,20 @@ def plan_parts(
 ) -> list[Part]:
     """Return the programs of an epoch: one when the last batch can be padded, else two."""
     count = rows.count
+    if mode != "predict" and own_step(model, mode) is not None:
+        return _two_parts(cache, model, mode, rows, batch, shuffled)
     padded = cache.get(model, mode, rows, batch, masked=mode != "predict", shuffled=shuffled)
     cache.latest[mode] = padded
     if padded.traced.mixing is None:
         return [Part(padded, -(-count // batch))]
-    full, rest = divmod(count, batch)
+    return _two_parts(cache, model, mode, rows, batch, shuffled)
+
+
+def _two_parts(
+    cache: StepCache, model: Any, mode: Mode, rows: Rows, batch: int, shuffled: bool
+) -> list[Part]:
+    """Return one program for full batches and another for the rest."""
+    full, rest = divmod(rows.count, batch)
     parts = []
     if full:
         bound = cache.get(model, mode, rows, batch, masked=False, shuffled=shuffled)
@@ -184,6 +200,7 @@ def plan_parts(
     if rest:
         bound = cache.get(model, mode, rows, rest, masked=False, shuffled=shuffled)
         parts.append(Part(bound, 1, full * batch))
+        cache.latest.setdefault(mode, bound)
     return parts
 
 

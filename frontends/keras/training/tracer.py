@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +16,11 @@ from graphc.keras.engine.scope import TraceScope, current_trace, entered
 from graphc.keras.engine.structure import flatten, pack_as, structure_of
 from graphc.keras.engine.variable import Variable
 from graphc.keras.training.arrays import Rows
+from graphc.keras.training.own_steps import own_step, trace_own_step
 from graphc.pipeline import PassRecord, Pipeline
-from graphc.runtime.step import Step
+from graphc.runtime.step import Mode, Step
 from graphc.separable import mixing_node, size_dependent_node
 from graphc.spec import TensorSpec
-
-Mode = Literal["train", "test", "predict"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +52,9 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     With `masked` the graph takes a validity vector and must give what the real rows alone would;
     `mixing` then names the node that prevents it, if any.
     """
+    own = own_step(model, mode)
+    if own is not None:
+        return _own(model, mode, own, rows, batch)
     scope, graph, outputs = _trace_graph(model, mode, rows, batch, masked=masked)
     count = len(rows.leaves)
     mixing = mixing_node(graph, frozenset(graph.inputs[:count]), _valid_of(scope))
@@ -63,13 +65,37 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     optimised = Pipeline()(graph, "train" if mode == "train" else "infer", [record])
     params, state = tuple(scope.params), tuple(scope.state)
     logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
-    zeroed = {id(variable) for variable in model._zeroed_by_start()} if mode != "predict" else ()
-    resets = tuple(id(variable) in zeroed for variable in state)
+    resets = _resets(model, state, mode)
     constraints = _constraints(scope.params, mode)
     step = Step(mode, optimised, logs, count, batch, masked, resets, *constraints)
     return TracedStep(
         step, graph, record, params, state, tuple(scope.scalars), log_structure, outputs, mixing
     )
+
+
+def _own(model: Any, mode: Mode, own: Callable[..., Any], rows: Rows, batch: int) -> TracedStep:
+    """Trace a step that the model defines itself."""
+    scope, graph, results = trace_own_step(model, mode, own, rows, _specs(rows, batch))
+    record, count = PassRecord(), len(rows.leaves)
+    mixing = mixing_node(graph, frozenset(graph.inputs[:count]), None)
+    optimised = Pipeline()(graph, "train" if mode == "train" else "infer", [record])
+    reports = mode != "predict"
+    resets = _resets(model, scope.state, mode)
+    nothing = TraceScope().builder.finish(())
+    step = Step(mode, optimised, nothing, count, batch, False, resets, reports=reports)
+    return TracedStep(
+        step, graph, record, (), tuple(scope.state), tuple(scope.scalars),
+        results if reports else {}, structure_of(results), mixing,
+    )  # fmt: skip
+
+
+def _resets(model: Any, state: Sequence[Variable], mode: Mode) -> tuple[bool, ...]:
+    zeroed = {id(variable) for variable in model._zeroed_by_start()} if mode != "predict" else ()
+    return tuple(id(variable) in zeroed for variable in state)
+
+
+def _specs(rows: Rows, batch: int) -> list[TensorSpec]:
+    return [TensorSpec((batch, *leaf.shape[1:]), _dtype(leaf)) for leaf in rows.leaves]
 
 
 def _trace_graph(
@@ -79,8 +105,7 @@ def _trace_graph(
     training = mode == "train"
     scope = TraceScope(model.trainable_variables, model.non_trainable_variables)
     symbols = [
-        scope.input(TensorSpec((batch, *leaf.shape[1:]), _dtype(leaf)), f"batch_{index}")
-        for index, leaf in enumerate(rows.leaves)
+        scope.input(spec, f"batch_{index}") for index, spec in enumerate(_specs(rows, batch))
     ]
     scope.valid = scope.input(TensorSpec((batch,), "float32"), "valid") if masked else None
     x, y, weight = rows.pack(symbols)
@@ -130,10 +155,7 @@ def build_by_trace(model: Any, rows: Rows, batch: int) -> None:
     if model._all_built:
         return
     scope = TraceScope()
-    leaves = [
-        scope.input(TensorSpec((min(batch, rows.count), *leaf.shape[1:]), _dtype(leaf)))
-        for leaf in rows.leaves
-    ]
+    leaves = [scope.input(spec) for spec in _specs(rows, min(batch, rows.count))]
     x, _, _ = rows.pack(leaves)
     with entered(scope), training_phase(False):
         model(x)

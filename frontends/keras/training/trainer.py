@@ -26,11 +26,12 @@ from graphc.keras.training.given import Given, whole_number
 from graphc.keras.training.host import on_host
 from graphc.keras.training.labels import check_labels
 from graphc.keras.training.runs import StepCache
+from graphc.keras.training.steps import Steps
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import interruptible
 
 
-class Trainer:
+class Trainer(Steps):
     """The half of `Model` that trains."""
 
     def __init__(self) -> None:
@@ -144,6 +145,11 @@ class Trainer:
             found += [self._compile_metrics] if self._compile_metrics is not None else []
             found += self._compile_loss.metrics if self._compile_loss is not None else []
         return found + self._own_metrics
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The state of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
 
     @property
     def metrics_names(self) -> list[str]:

@@ -1,0 +1,153 @@
+"""`GradientTape`: derivatives of what was computed, by variables and tensors, inside a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from graphc.gradient import emit_gradient, is_smooth
+from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.scope import TraceScope, current_trace, entered
+from graphc.keras.engine.structure import flatten, pack_as
+from graphc.keras.engine.tensor import Symbol
+from graphc.keras.engine.variable import Variable
+
+UNCONNECTED = ("none", "zero")
+
+
+class GradientTape:
+    """Asks a step that is being traced for gradients; as TensorFlow's class of this name.
+
+    Everything that a step computes is known anyway, so the tape only remembers what the variables
+    were when it was entered. A gradient may be asked for inside or after the `with`, more than
+    once, and of tensors that another tape's gradient went into.
+
+    Args:
+        persistent: accepted; every tape may be asked more than once.
+        watch_accessed_variables: whether variables count as sources that were not watched.
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        self.persistent = persistent
+        self._watches_all = watch_accessed_variables
+        self._watched: dict[int, Any] = {}
+        self._trace: TraceScope | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        trace = current_trace()
+        if trace is None:
+            raise RuntimeError(
+                "A GradientTape works inside a step that graphc compiles: `train_step`, "
+                "`test_step` or `predict_step` of a model. Received: a tape outside of any."
+            )
+        self._trace, self._before = trace, dict(trace.values)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop; what was computed stays known."""
+
+    def watch(self, tensor: Any) -> None:
+        """Count tensors or variables among the sources; only variables need it, see above."""
+        self._watched.update((id(leaf), leaf) for leaf in flatten(tensor))
+
+    def watched_variables(self) -> tuple[Any, ...]:
+        """Return the variables that were watched by name."""
+        return tuple(leaf for leaf in self._watched.values() if isinstance(leaf, Variable))
+
+    def reset(self) -> None:
+        """Forget what was watched."""
+        self._watched.clear()
+
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: str = "none",
+    ) -> Any:
+        """Return the derivative of a target (of the sum of several) by each source.
+
+        Args:
+            target: a tensor or a structure of tensors; each is summed over its elements.
+            sources: a variable or tensor, or a structure of them.
+            output_gradients: what each element of each target counts, one where not given.
+            unconnected_gradients: "none" or "zero": what stands for a source that the target does
+                not depend on.
+
+        Returns:
+            The structure of `sources`, with tensors of their shapes.
+
+        Raises:
+            ValueError: an unknown choice for `unconnected_gradients`.
+            RuntimeError: the tape was never entered.
+        """
+        choice = getattr(unconnected_gradients, "value", unconnected_gradients)
+        if choice not in UNCONNECTED:
+            raise ValueError(
+                f"Expected `unconnected_gradients` to be one of {UNCONNECTED}. "
+                f"Received: unconnected_gradients={unconnected_gradients!r}"
+            )
+        if self._trace is None:
+            raise RuntimeError("Expected the tape to be entered (`with tape:`) before `gradient`.")
+        trace = _innermost(self._trace)
+        with entered(trace), trace.layer("gradient", ""):
+            total = _total(flatten(target), flatten(output_gradients))
+            found = self._by_each(trace, total, flatten(sources))
+            if choice == "zero":
+                pairs = zip(found, flatten(sources), strict=True)
+                found = [_zeros_like(s) if one is None else one for one, s in pairs]
+        return pack_as(sources, found)
+
+    def _by_each(self, trace: TraceScope, total: Any, sources: Sequence[Any]) -> list[Any]:
+        symbols = [self._symbol(trace, source) for source in sources]
+        if not isinstance(total, Symbol):
+            return [None] * len(sources)
+        values = [None if s is None else trace.as_value(s) for s in symbols]
+        wanted = [value for value in values if value is not None and is_smooth(value)]
+        by_value = dict(
+            zip(wanted, emit_gradient(trace.builder, trace.as_value(total), wanted), strict=True)
+        )
+        found = [None if value is None else by_value.get(value) for value in values]
+        return [None if value is None else Symbol(value) for value in found]
+
+    def _symbol(self, trace: TraceScope, source: Any) -> Any:
+        """Return what stands for a source in the trace: of a variable, what it was at first."""
+        if not isinstance(source, Variable):
+            return source if isinstance(source, Symbol) else None
+        if not self._watches_all and id(source) not in self._watched:
+            return None
+        known = self._before.get(id(source))
+        return trace.first(source) if known is None else known
+
+
+def _innermost(trace: TraceScope) -> TraceScope:
+    """Return the present trace where there is one: a loop's body may be one inside the tape's."""
+    return current_trace() or trace
+
+
+def _total(targets: Sequence[Any], weights: Sequence[Any]) -> Any:
+    given = [weight for weight in weights if weight is not None]
+    if given and len(given) != len(targets):
+        raise ValueError(
+            "Expected `output_gradients` in the structure of `target`. "
+            f"Received: {len(given)} of them for {len(targets)} targets"
+        )
+    if given:
+        targets = [apply("math.multiply", t, w) for t, w in zip(targets, given, strict=True)]
+    total: Any = None
+    for one in targets:
+        term = apply("reduce.sum", one) if one.ndim else one
+        total = term if total is None else apply("math.add", total, term)
+    return total
+
+
+def _zeros_like(source: Any) -> Any:
+    value = source.value if isinstance(source, Variable) else source
+    return apply("shape.full_like", value, 0)
