@@ -57,9 +57,9 @@ __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Function", "GradientTape", "Initializer", "Input",
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer",
     "Quantizer", "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope",
-    "Variable", "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
-    "device", "distribution", "dtype_policies", "initializers", "layers", "losses", "metrics",
-    "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
+    "Variable", "__version__", "activations", "backend", "callbacks", "config", "constraints",
+    "datasets", "device", "distribution", "dtype_policies", "initializers", "layers", "losses",
+    "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
     "quantizers", "random", "regularizers", "remat", "saving", "tree", "utils", "version",
     "visualization", "wiring",
 ]  # fmt: skip

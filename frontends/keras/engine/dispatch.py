@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.builder import infer
 from graphc.ir import attrs_key
+from graphc.keras.engine.lazy import as_arrays
 from graphc.keras.engine.operation import Operation, OpOperation, record_call
 from graphc.keras.engine.scope import TraceScope, current_trace, entered
 from graphc.keras.engine.structure import flatten, map_structure, pack_as
@@ -29,8 +30,10 @@ def apply(op: str, *tensors: Any, **attrs: Any) -> Any:
         return record_call(operation, tensors, {}, _infer_op(op, tensors, attrs))
     trace = current_trace()
     values = [tensor.value if isinstance(tensor, Variable) else tensor for tensor in tensors]
-    if trace is not None and any(isinstance(value, Symbol) for value in values):
+    if trace is not None and trace.takes(values):
         return trace.emit(op, values, attrs)
+    if any(isinstance(value, Symbol) for value in values):  # of a trace that is over
+        values = as_arrays(values)
     return OPS[op].reference(*values, **attrs)
 
 

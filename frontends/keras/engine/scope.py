@@ -80,9 +80,21 @@ class TraceScope(Scope):
             return found
         return self._declare(variable, self.state, self.builder.state)
 
+    def symbol(self, value: Value) -> Symbol:
+        """Return what stands for a value of this graph."""
+        return Symbol(value)
+
+    def known(self, tensor: Any) -> Symbol | None:
+        """Return what stands for a tensor in this graph, if anything does."""
+        return tensor if isinstance(tensor, Symbol) else None
+
+    def takes(self, tensors: Sequence[Any]) -> bool:
+        """Return whether an op on these is part of the graph."""
+        return any(isinstance(tensor, Symbol) for tensor in tensors)
+
     def input(self, spec: TensorSpec, name: str = "") -> Symbol:
         """Declare an input of the graph."""
-        return Symbol(self.builder.input(spec, name))
+        return self.symbol(self.builder.input(spec, name))
 
     def first(self, variable: Any) -> Symbol:
         """Return the symbol of the variable's value before the step."""
@@ -117,8 +129,8 @@ class TraceScope(Scope):
         operands = [t.value if isinstance(t, Symbol) else t for t in tensors]
         result = self.builder.emit(op, *operands, **attrs)
         if isinstance(result, tuple):
-            return tuple(Symbol(value) for value in result)
-        return Symbol(result)
+            return tuple(self.symbol(value) for value in result)
+        return self.symbol(result)
 
     @contextmanager
     def layer(self, name: str, source: str) -> Iterator[None]:
@@ -136,7 +148,7 @@ class TraceScope(Scope):
         self, variable: Any, members: list[Any], make: Callable[[TensorSpec, str], Value]
     ) -> Symbol:
         spec = TensorSpec(tuple(variable.shape), variable.dtype)
-        symbol = Symbol(make(spec, variable.path))
+        symbol = self.symbol(make(spec, variable.path))
         members.append(variable)
         self._first[id(variable)] = symbol
         self.write(variable, symbol)

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from graphc.gradient import emit_gradient, is_smooth
 from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.lazy import LazyScope, lazily
 from graphc.keras.engine.scope import TraceScope, current_trace, entered
 from graphc.keras.engine.structure import flatten, pack_as
 from graphc.keras.engine.tensor import Symbol
@@ -17,11 +18,12 @@ UNCONNECTED = ("none", "zero")
 
 
 class GradientTape:
-    """Asks a step that is being traced for gradients; as TensorFlow's class of this name.
+    """Gives gradients of what is computed inside, as TensorFlow's class of this name.
 
-    Everything that a step computes is known anyway, so the tape only remembers what the variables
-    were when it was entered. A gradient may be asked for inside or after the `with`, more than
-    once, and of tensors that another tape's gradient went into.
+    In a step that is being traced everything is known anyway, so the tape only remembers what the
+    variables were when it was entered. Outside of any step it begins a trace of its own, which is
+    compiled and run when its results are looked at. A gradient may be asked for inside or after the
+    `with`, more than once, and of tensors that another tape's gradient went into.
 
     Args:
         persistent: accepted; every tape may be asked more than once.
@@ -33,16 +35,13 @@ class GradientTape:
         self._watches_all = watch_accessed_variables
         self._watched: dict[int, Any] = {}
         self._trace: TraceScope | None = None
+        self._entry: Any = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        trace = current_trace()
-        if trace is None:
-            raise RuntimeError(
-                "A GradientTape works inside a step that graphc compiles: `train_step`, "
-                "`test_step` or `predict_step` of a model. Received: a tape outside of any."
-            )
-        self._trace, self._before = trace, dict(trace.values)
+        self._entry = lazily()
+        self._trace = self._entry.__enter__()
+        self._before = dict(self._trace.values)
         return self
 
     def __exit__(
@@ -52,10 +51,14 @@ class GradientTape:
         trace: TracebackType | None,
     ) -> None:
         """Stop; what was computed stays known."""
+        self._entry.__exit__(kind, error, trace)
 
     def watch(self, tensor: Any) -> None:
-        """Count tensors or variables among the sources; only variables need it, see above."""
-        self._watched.update((id(leaf), leaf) for leaf in flatten(tensor))
+        """Count tensors among the sources."""
+        for leaf in flatten(tensor):
+            self._watched[id(leaf)] = leaf
+            if isinstance(self._trace, LazyScope) and not isinstance(leaf, (Symbol, Variable)):
+                self._trace.watch(leaf)
 
     def watched_variables(self) -> tuple[Any, ...]:
         """Return the variables that were watched by name."""
@@ -115,12 +118,12 @@ class GradientTape:
             zip(wanted, emit_gradient(trace.builder, trace.as_value(total), wanted), strict=True)
         )
         found = [None if value is None else by_value.get(value) for value in values]
-        return [None if value is None else Symbol(value) for value in found]
+        return [None if value is None else trace.symbol(value) for value in found]
 
     def _symbol(self, trace: TraceScope, source: Any) -> Any:
         """Return what stands for a source in the trace: of a variable, what it was at first."""
         if not isinstance(source, Variable):
-            return source if isinstance(source, Symbol) else None
+            return trace.known(source)
         if not self._watches_all and id(source) not in self._watched:
             return None
         known = self._before.get(id(source))

@@ -146,6 +146,8 @@ class Variable(TensorOperators):
         value = value.value if isinstance(value, Variable) else value
         if not isinstance(value, (Symbol, jax.Array)):
             value = np.asarray(value)
+        if isinstance(value, Symbol) and current_scope() is None:  # of a trace that is over
+            value = np.asarray(value)
         if tuple(value.shape) != self.shape:
             raise ValueError(
                 f"The shape of the target variable and the shape of the assigned value do not "
@@ -159,9 +161,13 @@ class Variable(TensorOperators):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.value, dtype=dtype)
 
+    @property
     def __jax_array__(self) -> Any:
+        """How JAX takes a variable; absent in a trace, so that `jax_array * variable` is ours."""
         value = self.value
-        return value.__jax_array__() if isinstance(value, Symbol) else value
+        if isinstance(value, Symbol):
+            raise AttributeError("__jax_array__")
+        return lambda: value
 
     def __float__(self) -> float:
         return float(self.value)

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from graphc.keras.engine.dispatch import apply
+from graphc.keras.engine.lazy import as_arrays
 from graphc.keras.engine.scope import current_trace
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.tensor import Symbol
@@ -296,6 +297,8 @@ class Optimizer(SlotVariables):
         self, grads: Arrays, own: list[Any], values: list[Any]
     ) -> tuple[list[Any], list[Any]]:
         """Return the values after a step and the constraints of the variables it changed."""
+        if current_trace() is None:
+            grads = tuple(as_arrays(grads))
         if any(isinstance(value, Symbol) for value in (*grads, *own, *values)):
             stepped, after = self._traced(grads, own, values)
         else:

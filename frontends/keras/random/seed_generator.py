@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from graphc.keras.engine.scope import current_trace
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.tensor import Symbol
 from graphc.keras.engine.variable import Variable
@@ -64,16 +63,7 @@ class _Global:
 
 
 def global_seed_generator() -> SeedGenerator:
-    """Return the generator that serves draws without a seed.
-
-    Raises:
-        ValueError: a graph is being traced: the draw would silently become a constant.
-    """
-    if current_trace() is not None:
-        raise ValueError(
-            "A random op without a seed cannot be part of a compiled model. Expected `seed` to be "
-            "a `keras.random.SeedGenerator` that is an attribute of the layer. Received: seed=None"
-        )
+    """Return the generator that serves draws without a seed."""
     if _Global.generator is None:
         _Global.generator = SeedGenerator()
     return _Global.generator

@@ -12,6 +12,7 @@ from graphc.keras.engine.call import mask_of, set_masks, training_phase
 from graphc.keras.engine.scope import Scope, entered
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.training.arrays import Rows
+from graphc.keras.training.own_steps import data_of, own_step, run_own_step
 
 
 class EagerSteps:
@@ -40,16 +41,25 @@ class EagerSteps:
 
     def predict(self, batches: Iterable[Rows]) -> Any:
         """Return the outputs for the batches, one after the other."""
-        found = []
-        for rows in batches:
-            x = map_structure(_tensor, rows.x)
-            with training_phase(False):
-                found.append(map_structure(np.array, self.model(x)))
+        found = [map_structure(np.array, self._outputs(rows)) for rows in batches]
         return map_structure(lambda *parts: np.concatenate(parts), *found)
+
+    def _outputs(self, rows: Rows) -> Any:
+        own = own_step(self.model, "predict")
+        if own is not None:
+            data = data_of(rows, [_tensor(leaf) for leaf in rows.leaves])
+            return run_own_step(self.model, "predict", own, data)
+        with training_phase(False):
+            return self.model(map_structure(_tensor, rows.x))
 
     def step(self, rows: Rows, *, training: bool) -> dict[str, Any]:
         """Do one step on these rows and return the logs."""
         model = self.model
+        own = own_step(model, "train" if training else "test")
+        if own is not None:
+            data = data_of(rows, [_tensor(leaf) for leaf in rows.leaves])
+            logs = run_own_step(model, "train" if training else "test", own, data)
+            return {name: np.asarray(value) for name, value in logs.items()}
         x, y, weight = (map_structure(_tensor, part) for part in rows.structure)
         if not all(layer.built for layer in model._flatten_layers()):
             model(x)

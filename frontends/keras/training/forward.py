@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.executable import Executable
 from graphc.keras.engine.call import training_phase
+from graphc.keras.engine.lazy import as_arrays, has_lazy
 from graphc.keras.engine.scope import TraceScope, entered
 from graphc.keras.engine.structure import flatten, map_structure, structure_of
 from graphc.keras.engine.tensor import KerasTensor, Symbol
@@ -92,6 +93,8 @@ class Forward:
         tensors = [leaf for leaf in leaves if _is_tensor(leaf)]
         concrete = [t for t in tensors if not isinstance(t, (jax.core.Tracer, KerasTensor, Symbol))]
         rest = [leaf for leaf in leaves if not _is_tensor(leaf)]
+        if has_lazy(tensors):
+            return self.call(model, call, *as_arrays((args, kwargs)))
         plain = all(isinstance(leaf, (bool, int, float, str, type(None))) for leaf in rest)
         if not tensors or len(concrete) != len(tensors) or not plain or not _numeric(tensors):
             return call(*args, **kwargs)

@@ -23,6 +23,7 @@ from graphc.keras.engine.tensor import Symbol
 from graphc.keras.training.arrays import Rows
 from graphc.keras.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from graphc.runtime.step import Mode
+from graphc.spec import spec_of
 
 METHODS = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
 
@@ -88,6 +89,21 @@ def logs_of(model: Any, step: Callable[..., Any], results: Any) -> dict[str, Any
     return results
 
 
+def run_own_step(model: Any, mode: Mode, step: Callable[..., Any], data: Any) -> Any:
+    """Run a step on arrays, without a graph around it; return what it reports."""
+    if not is_stateless(step):
+        results = step(data)
+        return results if mode == "predict" else logs_of(model, step, results)
+    _build_all(model, data)
+    groups = state_of(model, mode)
+    results, after = step(tuple([v.value for v in group] for group in groups), data)
+    after = ([v.value for v in groups[0]], after) if mode == "predict" else after
+    for group, values in zip(groups, after, strict=True):
+        for variable, value in zip(group, values, strict=True):
+            variable.assign(value)
+    return results if mode == "predict" else logs_of(model, step, results)
+
+
 def _build_all(model: Any, data: Any) -> None:
     """Create the variables of layers and metrics, which a stateless step takes as they are."""
     parts = [part for part in (model._compile_loss, model._compile_metrics) if part is not None]
@@ -103,8 +119,8 @@ def _build_all(model: Any, data: Any) -> None:
 
 
 def _twin(scope: TraceScope, leaf: Any) -> Any:
-    """Return an input of another trace like a symbol of this one."""
-    return scope.input(leaf.value.spec) if isinstance(leaf, Symbol) else leaf
+    """Return an input of another trace like a tensor at hand."""
+    return None if leaf is None else scope.input(spec_of(leaf))
 
 
 def state_of(model: Any, mode: Mode) -> tuple[list[Any], ...]:

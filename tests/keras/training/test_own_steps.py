@@ -107,6 +107,15 @@ def test_a_step_of_ones_own_trains_as_the_built_in_one(cls):
         np.testing.assert_allclose(weight, wanted, rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("cls", [Stateful, CallingForJax])
+def test_run_eagerly_computes_the_same(cls):
+    model, history = trained(cls)
+    eager, told = trained(cls, run_eagerly=True)
+    np.testing.assert_allclose(told["loss"], history["loss"], rtol=1e-4)
+    for weight, wanted in zip(eager.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, wanted, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("cls", [Calling, CallingForJax])
 def test_own_test_and_predict_steps(cls):
     model, wanted = built(cls), built(keras.Model)
