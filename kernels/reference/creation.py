@@ -93,8 +93,14 @@ def geomspace(
 
 @op("shape.one_hot")
 def one_hot(x: ArrayLike, *, num_classes: int, axis: int = -1, dtype: str = "float32") -> Array:
-    """A new axis with 1 at index `x` and 0 elsewhere; all 0 where `x` is out of range."""
-    return jax.nn.one_hot(jnp.asarray(x), num_classes, axis=axis, dtype=canonical(dtype))
+    """A new axis with 1 at index `x` and 0 elsewhere; all 0 where `x` is out of range.
+
+    Floats have a class where they are whole numbers.
+    """
+    labels = jnp.asarray(x)
+    if jnp.issubdtype(labels.dtype, jnp.inexact):
+        labels = jnp.where(labels == jnp.round(labels), labels, -1).astype(jnp.int32)
+    return jax.nn.one_hot(labels, num_classes, axis=axis, dtype=canonical(dtype))
 
 
 @op("shape.multi_hot")

@@ -36,8 +36,8 @@ BINARY = {
     "add": jnp.add, "subtract": jnp.subtract, "multiply": jnp.multiply, "divide": jnp.divide,
     "floor_divide": jnp.floor_divide, "mod": jnp.mod, "fmod": jnp.fmod, "power": jnp.power,
     "maximum": jnp.maximum, "minimum": jnp.minimum, "fmax": jnp.fmax, "fmin": jnp.fmin,
-    "hypot": jnp.hypot, "heaviside": jnp.heaviside, "arctan2": jnp.arctan2,
-    "nextafter": jnp.nextafter, "gcd": jnp.gcd, "lcm": jnp.lcm, "ldexp": jnp.ldexp,
+    "hypot": jnp.hypot, "heaviside": jnp.heaviside, "nextafter": jnp.nextafter,
+    "gcd": jnp.gcd, "lcm": jnp.lcm, "ldexp": jnp.ldexp,
     "equal": jnp.equal, "not_equal": jnp.not_equal, "less": jnp.less,
     "less_equal": jnp.less_equal, "greater": jnp.greater, "greater_equal": jnp.greater_equal,
     "logical_and": jnp.logical_and, "logical_or": jnp.logical_or, "logical_xor": jnp.logical_xor,
@@ -45,10 +45,15 @@ BINARY = {
     "left_shift": jnp.left_shift, "right_shift": jnp.right_shift,
 }  # fmt: skip
 
+# Python numbers among their operands count as tensors.
+STRONG_BINARY = {
+    "arctan2": jnp.arctan2, "logaddexp": jnp.logaddexp, "logaddexp2": jnp.logaddexp2,
+}  # fmt: skip
+
 register_table("math", UNARY)
 register_table("math", INEXACT_UNARY, convert=inexact)
 register_table("math", BINARY)
-register_table("math", {"logaddexp": jnp.logaddexp, "logaddexp2": jnp.logaddexp2}, convert=strong)
+register_table("math", STRONG_BINARY, convert=strong)
 
 
 @op("math.trunc")

@@ -166,7 +166,7 @@ def one_hot(
     x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> Any:
     """Return a new axis with 1 at index `x` and 0 elsewhere; `dtype` defaults to floatx."""
-    return _hot("shape.one_hot", x, num_classes, axis, dtype, sparse)
+    return _hot("shape.one_hot", operand(x), num_classes, axis, dtype, sparse)
 
 
 def multi_hot(
@@ -184,15 +184,15 @@ def multi_hot(
             "Expected `num_classes` to be an integer and no unknown arguments. "
             f"Received: num_classes={num_classes}, {kwargs}"
         )
-    return _hot("shape.multi_hot", inputs, num_classes, axis, dtype, sparse)
+    labels = inputs if is_int_dtype(dtype_of(inputs)) else cast(inputs, "int32")
+    return _hot("shape.multi_hot", operand(labels), num_classes, axis, dtype, sparse)
 
 
 def _hot(op: str, x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
     if sparse:
         raise ValueError("Sparse tensors are not supported. Expected sparse=False. Received: True")
     dtype = canonical_dtype(dtype or floatx())
-    labels = x if is_int_dtype(dtype_of(x)) else cast(x, "int32")
-    return apply(op, operand(labels), num_classes=int(num_classes), axis=axis, dtype=dtype)
+    return apply(op, x, num_classes=int(num_classes), axis=axis, dtype=dtype)
 
 
 def _number(value: Any) -> Any:

@@ -10,7 +10,7 @@ from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.layer import Layer
 from graphc.keras.layers.recurrent.gru import GRU
 from graphc.keras.layers.recurrent.lstm import LSTM
-from graphc.keras.layers.recurrent.rnn import check_unrollable
+from graphc.keras.layers.recurrent.rnn import check_unrollable, without_fixed_masks
 from graphc.keras.layers.recurrent.simple_rnn import SimpleRNN
 from graphc.keras.layers.wrapper import build_inside
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
@@ -111,6 +111,7 @@ class Bidirectional(Layer):
         """Return KerasTensors like the outputs."""
         sequences = self._call_arguments.named(args, kwargs)["sequences"]
         check_unrollable(self.forward_layer, sequences.shape)
+        args, kwargs = without_fixed_masks(self, args, kwargs)
         return Layer.compute_output_spec(self, *args, **kwargs)
 
     def compute_mask(self, _: Any, mask: Any) -> Any:

@@ -9,6 +9,7 @@ from graphc.keras.engine.dispatch import infer_call
 from graphc.keras.engine.layer import Layer
 from graphc.keras.engine.scope import entered
 from graphc.keras.engine.structure import flatten, map_structure
+from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.variable import Variable
 from graphc.keras.layers.recurrent.cell import RecurrentCell
 from graphc.keras.layers.recurrent.dropout_cell import drop_masks, hold_masks
@@ -88,7 +89,7 @@ class RNN(Layer):
         """Return KerasTensors like the outputs."""
         sequences = self._call_arguments.named(args, kwargs)["sequences"]
         check_unrollable(self, sequences.shape)
-        return infer_call(self._run, args, kwargs)
+        return infer_call(self._run, *without_fixed_masks(self, args, kwargs))
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         """Return the mask for outputs of all steps; states have none."""
@@ -234,6 +235,18 @@ def check_unrollable(layer: Any, shape: Any) -> None:
             "Cannot unroll a RNN if the time dimension is undefined: state it in the shape of the "
             f"`Input`. Received: sequences of shape {tuple(shape)}"
         )
+
+
+def without_fixed_masks(layer: Any, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], Any]:
+    """Return the arguments of a symbolic call without a mask that is an array.
+
+    It has the rows of one batch, where the inputs have an unknown number, and changes no shape.
+    """
+    named = layer._call_arguments.named(args, kwargs)
+    if isinstance(named.get("mask"), KerasTensor):
+        return args, kwargs
+    named.pop("mask", None)
+    return (), {**named.pop("kwargs", {}), **named}
 
 
 def _checked(cell: Any) -> Any:

@@ -39,8 +39,8 @@ def affine_transform(
     x1, y1, x2, y2 = parts(ops.cast(boxes, x_row[0].dtype))  # [B, N, 1]
     x = ops.concatenate([x1, x2, x2, x1], axis=-1)  # [B, N, 4]: the corners
     y = ops.concatenate([y1, y1, y2, y2], axis=-1)
-    moved = [
-        a[:, None, None] * x + b[:, None, None] * y + c[:, None, None] for a, b, c in (x_row, y_row)
+    moved = [  # boxes first: they may be KerasTensors, which arrays cannot be multiplied by
+        x * a[:, None, None] + y * b[:, None, None] + c[:, None, None] for a, b, c in (x_row, y_row)
     ]
     ends = [end(line, axis=-1) for end in (ops.amin, ops.amax) for line in moved]
     return ops.stack(ends, axis=-1)
