@@ -94,17 +94,31 @@ def _nothing(step: int, logs: Any = None) -> None:
     del step, logs
 
 
+def _not_noted(step: int, steps: int, logs: Any) -> None:
+    del step, steps, logs
+
+
 def _never() -> bool:
     return False
 
 
+def _unlimited() -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Hooks:
-    """What the outside does around chunks: `before(step)`, `after(last_step, logs)`, `stop()`."""
+    """What the outside does around chunks.
+
+    `before(step)`; `room()`, the most steps that the next chunk may have; `after(last_step, logs)`;
+    `stop()`; and `done(last_step, steps, logs)` when all the others were called.
+    """
 
     before: Callable[[int], None] = _nothing
     after: Callable[[int, Any], None] = _nothing
     stop: Callable[[], bool] = _never
+    room: Callable[[], int | None] = _unlimited
+    done: Callable[[int, int, Any], None] = _not_noted
 
 
 @dataclass
@@ -148,13 +162,15 @@ def _run_chunks(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Inter
     position = 0
     logs: Any = ()
     while position < steps:
-        length = pace.length(steps - position)
+        left = steps - position
+        length = min(pace.length(left), hooks.room() or left)
         hooks.before(position)
         started = time.perf_counter()
         logs = run.steps(position, position + length)()
         pace.observe(length, time.perf_counter() - started)
         position += length
         hooks.after(position - 1, logs)
+        hooks.done(position - 1, length, logs)
         interrupt.check()
         if hooks.stop():
             break

@@ -1,5 +1,6 @@
 """Callbacks: what happens around the steps of fit, evaluate and predict."""
 
+from graphc.keras.callbacks.backup_and_restore import BackupAndRestore
 from graphc.keras.callbacks.batch_hooks import overrides_batch_hooks
 from graphc.keras.callbacks.callback import Callback
 from graphc.keras.callbacks.callback_list import CallbackList
@@ -15,6 +16,7 @@ from graphc.keras.callbacks.swap_ema_weights import SwapEMAWeights
 from graphc.keras.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

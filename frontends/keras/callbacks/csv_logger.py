@@ -31,13 +31,13 @@ class CSVLogger(Callback):
         self.append = append
         self.keys: list[str] | None = None
         self._has_header = False
+        self._size = 0  # bytes of the file that belong to this run, or are kept from before
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.keys = None
         file = Path(self.filename)
-        self._has_header = self.append and file.exists() and file.stat().st_size > 0
-        if not self.append:
-            self._write([])
+        self._size = file.stat().st_size if self.append and file.exists() else 0
+        self._has_header = self._size > 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
@@ -46,12 +46,21 @@ class CSVLogger(Callback):
         header = [] if self._has_header else [["epoch", *self.keys]]
         self._has_header = True
         row = [epoch, *(_cell(logs.get(key, "NA")) for key in self.keys)]
-        self._write([*header, row], mode="a")
+        self._write([*header, row])
 
-    def _write(self, rows: list[list[Any]], mode: str = "w") -> None:
-        """Opens the file for one write only, so that a run cut short leaves nothing open."""
-        with Path(self.filename).open(mode, newline="") as file:
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.keys is None:
+            self._write([])
+
+    def _write(self, rows: list[list[Any]]) -> None:
+        """Open the file for one write only, so that a run cut short leaves nothing open.
+
+        What is in it past `_size` was written after the snapshot that this run resumed from.
+        """
+        with Path(self.filename).open("a", newline="") as file:
+            file.truncate(self._size)
             csv.writer(file, delimiter=self.sep).writerows(rows)
+        self._size = Path(self.filename).stat().st_size
 
 
 def _columns(logs: Logs) -> list[str]:

@@ -294,6 +294,11 @@ class Layer(LayerWeights, Operation):
         return self.dtype_policy.compute_dtype
 
     @property
+    def input_dtype(self) -> str:
+        """The dtype that float inputs are cast to."""
+        return self.dtype_policy.compute_dtype
+
+    @property
     def variable_dtype(self) -> str:
         """The dtype of the variables."""
         return self.dtype_policy.variable_dtype

@@ -159,6 +159,17 @@ class LayerWeights:
         ]
         return [*added, *penalties]
 
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics that are attributes of the layer or of those inside."""
+        found = [item for one in self._flatten_layers() for item in tracking.attributes(one)]
+        return tracking.unique(item for item in found if hasattr(item, "update_state"))
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The state of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
     def _clear_losses(self) -> None:
         scope = current_scope()
         if scope is not None:

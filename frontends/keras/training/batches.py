@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,10 @@ class BatchFeed:
         self._pass: Iterator[Any] | None = None
         self._seen = 0  # batches of the present pass
         self._sizes: dict[Any, int] = {}  # rows of a step, for each form of batch
+        self._began = 0  # the epoch in which the present pass began
+        self._total = 0  # batches of all passes
+        self._place = [0, 0, 0]  # these three when the present epoch began
+        self._sought = False  # whether the next epoch begins inside a pass that was never made
 
     @property
     def steps(self) -> int | None:
@@ -57,8 +62,36 @@ class BatchFeed:
     def check(self) -> None:
         """Nothing can be said before the first batch is there."""
 
-    def batches(self, seed: int, epoch: int) -> Iterator[Rows]:
-        """Yield the batches of one epoch.
+    def prepare(self) -> None:
+        """See to it that the model is built, which takes a look at a first batch."""
+        passes = self.source.passes(self._order(0, 0))
+        first = next(passes, None)
+        if self.source.once:
+            self._pass = passes if first is None else chain([first], passes)
+        if first is not None:
+            rows = self._rows(first)
+            plan_parts(
+                self.model._programs, self.model, self.mode, rows, rows.count, shuffled=False
+            )
+
+    def position(self, *, inside: bool) -> list[int]:
+        """Return where in the source the next epoch begins, or the one we are inside of."""
+        return self._place if inside else [self._began, self._seen, self._total]
+
+    def seek(self, position: list[int]) -> None:
+        """Go where another feed of an equal source was: what that one had is skipped."""
+        self._began, self._seen, self._total = position
+        self._sought = self.source.once or 0 < self._seen < (self._count or self._seen + 1)
+
+    def _skip_to_place(self, seed: int) -> None:
+        """Begin the pass that `seek` names, and skip what was seen of it."""
+        self._sought = False
+        seen = self._total if self.source.once else self._seen
+        self._pass = self._pass or self.source.passes(self._order(seed, self._began))
+        deque(islice(self._pass, seen), maxlen=0)
+
+    def batches(self, seed: int, epoch: int, done: int = 0) -> Iterator[Rows]:
+        """Yield the batches of one epoch but the first `done`.
 
         With a limit, an epoch goes on where the last one stopped, and a new pass begins when one
         is through.
@@ -68,14 +101,20 @@ class BatchFeed:
         """
         source, wanted = self.source, self.limit or self._count
         source.begin()
+        if self._sought:
+            self._skip_to_place(seed)
         if self._pass is None or (self.limit is None and not source.once):
             self._pass, self._seen = source.passes(self._order(seed, epoch)), 0
+            self._began = epoch
+        self._place = [self._began, self._seen, self._total]
         left = wanted if self._count is None else min(wanted or 0, self._count - self._seen)
         found = 0
         for element in islice(self._pass, left):
             found += 1
-            yield self._rows(element)
+            if found > done:
+                yield self._rows(element)
         self._seen += found
+        self._total += found
         if self._seen == 0:
             raise ValueError(
                 f"Expected a {source.kind} that gives at least one batch. Received: an empty one"
@@ -89,9 +128,9 @@ class BatchFeed:
             self._pass = None
         source.end()
 
-    def windows(self, seed: int, epoch: int) -> Iterator[Window]:
-        """Yield the steps of one epoch."""
-        with closing(Prefetch(self.batches(seed, epoch), AHEAD)) as ready:
+    def windows(self, seed: int, epoch: int, done: int = 0) -> Iterator[Window]:
+        """Yield the steps of one epoch but the first `done`."""
+        with closing(Prefetch(self.batches(seed, epoch, done), AHEAD)) as ready:
             for first in ready:
                 for size, group in self._groups([first, *ready.waiting(SEGMENT_STEPS - 1)]):
                     yield from self._windows_of(size, group)

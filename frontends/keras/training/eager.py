@@ -21,13 +21,16 @@ class EagerSteps:
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def train_epoch(self, batches: Iterable[Rows], callbacks: Any) -> dict[str, Any]:
-        """Train on the batches of one epoch, with every batch hook."""
-        logs: dict[str, Any] = {}
-        for step, rows in enumerate(batches):
+    def train_epoch(
+        self, batches: Iterable[Rows], callbacks: Any, place: Any, resume: Any
+    ) -> dict[str, Any]:
+        """Train on the rest of one epoch's batches, with every batch hook."""
+        logs: dict[str, Any] = dict(place.logs or {})
+        for step, rows in enumerate(batches, place.done):
             callbacks.on_train_batch_begin(step)
             logs = self.step(rows, training=True)
             callbacks.on_train_batch_end(step, logs)
+            resume.after_steps(place.epoch, step + 1, 1, logs)
             if self.model.stop_training:
                 break
         return logs

@@ -84,32 +84,45 @@ class Feed:
             self._data = upload(self.rows.leaves, self.rows.count, self.batch)
         return self._data
 
-    def batches(self, seed: int, epoch: int) -> Iterator[Rows]:
-        """Yield the rows of each step of one epoch, in the order of `windows`."""
-        for number, first, steps in self._stretch(epoch):
+    def prepare(self) -> None:
+        """See to it that the model is built."""
+        self.check()
+
+    def position(self, *, inside: bool) -> list[int]:
+        """Return where in the rows the next epoch begins, or the one we are inside of."""
+        del inside  # the place moves on at the end of an epoch
+        return [self._begun, self._position]
+
+    def seek(self, position: list[int]) -> None:
+        """Go where another feed of the same rows was."""
+        self._begun, self._position = position
+
+    def batches(self, seed: int, epoch: int, done: int = 0) -> Iterator[Rows]:
+        """Yield the rows of each step of one epoch but the first `done`, as `windows` do."""
+        for number, first, steps in self._stretch(epoch, done):
             order = np.arange(self.rows.count)
             if self.shuffle:
                 order = np.asarray(epoch_order(seed, number, self.rows.count, self.rows.count))
             for step in range(first, first + steps):
                 yield self.rows.take(order[step * self.batch : (step + 1) * self.batch])
 
-    def windows(self, seed: int, epoch: int) -> Iterator[Window]:
-        """Yield the steps of one epoch, shuffled as (seed, epoch) say."""
+    def windows(self, seed: int, epoch: int, done: int = 0) -> Iterator[Window]:
+        """Yield the steps of one epoch but the first `done`, shuffled as (seed, epoch) say."""
         self.check()
-        for number, first, steps in self._stretch(epoch):
+        for number, first, steps in self._stretch(epoch, done):
             yield from between(self._pass(seed, number), first, first + steps, self.batch)
 
-    def _stretch(self, epoch: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the pass, its first step and how many steps make this epoch.
+    def _stretch(self, epoch: int, done: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the pass, the first step to do and how many, to make the rest of this epoch.
 
         With a limit, an epoch of training goes on where the last one stopped, as in Keras; one that
         comes to the end of the rows is shorter.
         """
         if self.limit is None or self.mode != "train":
-            yield epoch, 0, self.steps
+            yield epoch, done, self.steps - done
             return
         steps = min(self.limit, self._whole - self._position)
-        yield self._begun, self._position, steps
+        yield self._begun, self._position + done, steps - done
         if steps < self.limit:
             warnings.warn(RAN_OUT, stacklevel=2)
         self._position += steps

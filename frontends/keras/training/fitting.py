@@ -19,6 +19,7 @@ from graphc.keras.training.feed import Feed
 from graphc.keras.training.given import batch_size_of
 from graphc.keras.training.host import on_host
 from graphc.keras.training.own_steps import own_step
+from graphc.keras.training.resume import Place, Resume
 from graphc.keras.training.runs import empty_buffers, run_windows
 from graphc.keras.training.sources import source_of
 from graphc.runtime.loop import Interrupt, interruptible
@@ -68,7 +69,7 @@ class Epochs:
     ) -> None:
         self.model, self.feed, self.callbacks = model, feed, callbacks
         self.validation = validation
-        self.seed = random.getrandbits(32)
+        self.resume = Resume(model, feed, callbacks)
 
     def run(self, first: int, last: int) -> None:
         """Do epochs `first` to `last` (exclusive), or until a callback stops the training."""
@@ -80,33 +81,40 @@ class Epochs:
                 self.validation.held.feed.check()
         with interruptible() as interrupt:
             self.callbacks.on_train_begin()
-            for epoch in range(first, last):
-                logs = self._epoch(epoch, interrupt)
-                interrupt.check()
+            start = self.resume.start(first, random.getrandbits(32))
+            for epoch in range(start.epoch, last):
                 if model.stop_training:
                     break
+                place = start if epoch == start.epoch else Place(epoch)
+                logs = self._epoch(place, interrupt)
+                self.resume.after_epoch(epoch)
+                interrupt.check()
             if getattr(model.optimizer, "use_ema", False):
                 model.optimizer.finalize_variable_values(model.trainable_variables)
             self.callbacks.on_train_end(logs)
+            self.resume.finish()
 
-    def _epoch(self, epoch: int, interrupt: Interrupt) -> dict[str, Any]:
-        self.model._start_metrics()
-        self.callbacks.on_epoch_begin(epoch)
-        logs = dict(self._steps(epoch, interrupt))
-        if self.validation.due(epoch):
+    def _epoch(self, place: Place, interrupt: Interrupt) -> dict[str, Any]:
+        if not place.done:
+            self.model._start_metrics()
+        self.callbacks.on_epoch_begin(place.epoch)
+        logs = dict(self._steps(place, interrupt))
+        if self.validation.due(place.epoch):
             assert self.validation.held is not None
             found = self.validation.held.evaluate(self.callbacks, interrupt)
             logs.update({f"val_{name}": value for name, value in found.items()})
-        self.callbacks.on_epoch_end(epoch, logs)
+        self.callbacks.on_epoch_end(place.epoch, logs)
         return logs
 
-    def _steps(self, epoch: int, interrupt: Interrupt) -> dict[str, Any]:
+    def _steps(self, place: Place, interrupt: Interrupt) -> dict[str, Any]:
+        seed, resume = self.resume.seed, self.resume
         if self.model.run_eagerly:
-            batches = self.feed.batches(self.seed, epoch)
-            return EagerSteps(self.model).train_epoch(batches, self.callbacks)
+            batches = self.feed.batches(seed, place.epoch, place.done)
+            return EagerSteps(self.model).train_epoch(batches, self.callbacks, place, resume)
         return run_windows(
-            self.feed.windows(self.seed, epoch), self.callbacks, interrupt,
-            stop=lambda: self.model.stop_training,
+            self.feed.windows(seed, place.epoch, place.done), self.callbacks, interrupt,
+            done=place.done, logs=place.logs, resume=partial(resume.after_steps, place.epoch),
+            room=resume.room, stop=lambda: self.model.stop_training,
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -257,25 +257,48 @@ def run_windows(
     *,
     done: int = 0,
     buffers: Any = None,
+    logs: dict[str, Any] | None = None,
+    resume: Callable[[int, int, dict[str, Any]], None] | None = None,
+    room: Callable[[], int | None] = lambda: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Run the steps of one epoch under the callbacks; return the logs after the last one.
 
-    `done` steps of it were run before.
+    Args:
+        windows: the steps.
+        callbacks: what is called around them.
+        interrupt: a Ctrl-C that waits.
+        done: steps of the epoch that were run before.
+        buffers: where predictions go.
+        logs: those after the steps done before.
+        resume: called after each chunk with the steps done in all, those of the chunk, and logs.
+        room: how many steps a chunk may have at most, asked before each.
+        stop: whether to stop, asked after each.
     """
-    logs: dict[str, Any] = {}
+    logs = dict(logs or {})
     for window in windows:
         bound, steps = window.bound, window.steps
         mode = bound.program.step.mode
         per_batch = overrides_batch_hooks(callbacks, mode)
         run = bound.run(window.data, window.order, window.offset, fresh=done == 0, buffers=buffers)
         hooks = _hooks(bound.traced, callbacks, mode, per_batch, done, stop)
+        hooks = replace(hooks, room=room, done=_noted(bound.traced, done, resume))
         values = run_epoch(run, steps, Pace.of(bound.program, per_batch), hooks, interrupt)
         logs = bound.traced.logs(values)
         done += steps
         if stop():
             break
     return logs
+
+
+def _noted(
+    traced: TracedStep, before: int, resume: Callable[[int, int, dict[str, Any]], None] | None
+) -> Callable[[int, int, Any], None]:
+    def note(step: int, steps: int, values: Any) -> None:
+        if resume is not None:
+            resume(before + step + 1, steps, traced.logs(values))
+
+    return note
 
 
 def _hooks(

@@ -36,6 +36,9 @@ class Trainer(Steps):
 
     def __init__(self) -> None:
         self.optimizer: Any = None
+        self.loss: Any = None
+        self.jit_compile: Any = "auto"
+        self.steps_per_execution = 1
         self.compiled = False
         self.stop_training = False
         self.run_eagerly = False
@@ -77,7 +80,7 @@ class Trainer(Steps):
         if auto_scale_loss and self.dtype_policy.name == "mixed_float16":
             self.optimizer = scale_losses(self.optimizer)
         names = self.output_names or None
-        self._loss_arguments = {"loss": loss, "loss_weights": loss_weights}
+        self.loss = loss
         self._compile_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
         wanted = metrics is not None or weighted_metrics is not None
         self._compile_metrics = CompileMetrics(metrics, weighted_metrics, names) if wanted else None
