@@ -143,10 +143,15 @@ class UpSampling1D(_UpSampling):
 
 
 class UpSampling2D(_UpSampling):
-    """Repeats every row and column of images; `interpolation` must be "nearest".
+    """Makes images larger by whole factors: repeats rows and columns, or interpolates.
+
+    Args:
+        size: the factor of height and width, or one for each.
+        data_format: "channels_last" or "channels_first".
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
 
     Raises:
-        ValueError: the size is not positive, or the interpolation is another one.
+        ValueError: the size is not positive, or (when called) the interpolation is unknown.
     """
 
     rank = 2
@@ -159,15 +164,20 @@ class UpSampling2D(_UpSampling):
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format, **kwargs)
-        if interpolation.lower() != "nearest":
-            raise ValueError(
-                'Only "nearest" is supported as `interpolation`. '
-                f"Received: interpolation={interpolation!r}"
-            )
         self.configure(
             size=standardize_tuple(size, 2, "size"),
             data_format=self.data_format,
-            interpolation="nearest",
+            interpolation=interpolation.lower(),
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the larger images."""
+        if self.interpolation == "nearest":
+            return super().call(inputs)
+        axes = spatial_axes(self.rank, self.data_format)
+        size = [inputs.shape[axis] * n for axis, n in zip(axes, self.size, strict=True)]
+        return ops.image.resize(
+            inputs, size, interpolation=self.interpolation, data_format=self.data_format
         )
 
 
