@@ -141,7 +141,7 @@ class Run:
         ranges = [(begin, end)]
         if self.program.form == "step":
             ranges = [(index, index + 1) for index in range(begin, end)]
-        carry, logs = self.take(), ()
+        carry, logs, calls = self.take(), (), []
         for first, last in ranges:
             if first <= begin + 1:  # the second step of a chunk is no longer fresh
                 shared = self.shared(self.fresh)
@@ -149,7 +149,15 @@ class Run:
             carry, logs = self.program.run(carry, shared, self.data, self.order, *bounds)
             self.put(carry)
             self.fresh = False
-        return lambda: tuple(np.asarray(value) for value in jax.device_get(logs))
+            calls.append(logs[-1] if self.program.step.watched else -1)
+        return lambda: _last(jax.device_get(logs), jax.device_get(calls))
+
+
+def _last(logs: Any, bad: list[Any]) -> tuple[np.ndarray, ...]:
+    """Return the logs after several calls: the last ones, and of bad steps the first."""
+    first = next((number for number in bad if number >= 0), None)
+    logs = logs if first is None else (*logs[:-1], first)
+    return tuple(np.asarray(value) for value in logs)
 
 
 def run_epoch(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Interrupt) -> Any:

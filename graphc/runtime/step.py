@@ -47,13 +47,15 @@ class Update(Protocol):
 class TrainState:
     """What a step changes: parameters, other state (statistics, seeds, metrics), slots.
 
-    `reported` is what the last step put out, where steps report for themselves.
+    `reported` is what the last step put out, where steps report for themselves; `bad` the first
+    step whose loss was not finite (-1 for none), where that is watched.
     """
 
     params: Arrays = ()
     state: Arrays = ()
     slots: Arrays = ()
     reported: Arrays = ()
+    bad: Any = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ class Step:
         mode: "train" (outputs: the loss), "test" (no outputs) or "predict" (the predictions).
         reports: whether the graph is a whole step of the user's own: all variables are state, and
             the outputs are what it reports.
+        watched: whether a run tells its first step whose loss (or report) is not finite.
         graph: optimised; its inputs are the batch's leaves, then `valid`, then scalars.
         logs: a graph without inputs from the same state to the metrics' results.
         leaves: how many inputs are gathered from the data.
@@ -84,6 +87,7 @@ class Step:
     constraints: tuple[Callable[[Any], Any] | None, ...] = ()
     constraint_key: Hashable = ()
     reports: bool = False
+    watched: bool = False
 
 
 @flax.struct.dataclass
@@ -125,8 +129,8 @@ def program_for(step: Step, update: Update | None, *, shuffled: bool) -> Program
     options = compiler_options(target)
     key = (
         fingerprint(step.graph), fingerprint(step.logs), step.mode, step.leaves, step.masked,
-        step.resets, step.constraint_key, step.reports, update, form, shuffled, target,
-        tuple(sorted(options.items())),
+        step.resets, step.constraint_key, step.reports, step.watched, update, form, shuffled,
+        target, tuple(sorted(options.items())),
     )  # fmt: skip
     return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options))
 
@@ -163,9 +167,11 @@ def _make(
 
         carry = _restarted(carry, step, shared.fresh)
         carry = one(begin, carry) if form == "step" else lax.fori_loop(begin, end, one, carry)
-        if step.reports:
-            return carry.replace(reported=()), carry.reported
-        return carry, run_logs((), carry.state if step.mode != "predict" else (), ())[0]
+        if step.mode == "predict":
+            return carry, run_logs((), (), ())[0]
+        logs = carry.reported if step.reports else run_logs((), carry.state, ())[0]
+        bad = (carry.bad,) if step.watched else ()
+        return carry.replace(reported=(), bad=()), (*logs, *bad)
 
     jitted = jax.jit(run, donate_argnums=(0,), compiler_options=options or None)
     return Program(jitted, form, step, target, graph_flops(step.graph), options)
@@ -173,6 +179,8 @@ def _make(
 
 def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
     """Return the carry with the metrics' state at zero, where the run starts afresh."""
+    if step.watched:
+        carry = carry.replace(bad=jnp.int32(-1))
     if step.reports:
         specs = [value.spec for value in step.graph.outputs]
         carry = carry.replace(reported=tuple(jnp.zeros(s.shape, s.dtype) for s in specs))
@@ -187,34 +195,28 @@ def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
 def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> Callable[..., Any]:
     forward = lower(step.graph, plan(step.graph, target))
 
-    def batch_of(index: Any, data: Arrays, order: Any, shared: Shared) -> Arrays:
-        start = shared.offset + index * step.batch
-        rows = start + jnp.arange(step.batch, dtype=jnp.int32)
-        real = jnp.minimum(rows, shared.count - 1)
-        real = jnp.take(order, real, mode="clip") if shuffled else real
-        leaves = tuple(_rows_of(leaf, real, start, step, shuffled) for leaf in data)
-        valid = ((rows < shared.count).astype(jnp.float32),) if step.masked else ()
-        return (*leaves, *valid, *shared.scalars)
-
     def train(index: Any, carry: TrainState, data: Any, order: Any, shared: Shared) -> Any:
         assert update is not None
-        inputs = batch_of(index, data, order, shared)
+        inputs = batch_inputs(step, shuffled, index, data, order, shared)
 
         def loss_of(params: Arrays) -> Any:
             (loss, *_), updates = forward(params, carry.state, inputs)
-            return update.scale_loss(loss, carry.slots, shared.hyper), updates
+            return update.scale_loss(loss, carry.slots, shared.hyper), (loss, updates)
 
-        grads, state = jax.grad(loss_of, has_aux=True)(carry.params)
+        grads, (loss, state) = jax.grad(loss_of, has_aux=True)(carry.params)
         params, slots = update.update(grads, carry.slots, carry.params, shared.hyper)
-        return TrainState(_constrained(params, step.constraints), state, slots)
+        bad = _first_bad(step, index, carry.bad, (loss,))
+        return TrainState(_constrained(params, step.constraints), state, slots, bad=bad)
 
     def test(index: Any, carry: TrainState, data: Any, order: Any, shared: Shared) -> Any:
-        inputs = batch_of(index, data, order, shared)
+        inputs = batch_inputs(step, shuffled, index, data, order, shared)
         reported, state = forward(shared.params, carry.state, inputs)
-        return carry.replace(state=state, reported=reported)
+        bad = _first_bad(step, index, carry.bad, reported)
+        return carry.replace(state=state, reported=reported, bad=bad)
 
     def predict(index: Any, buffers: Any, data: Any, order: Any, shared: Shared) -> Any:
-        outputs, _ = forward(shared.params, shared.state, batch_of(index, data, order, shared))
+        inputs = batch_inputs(step, shuffled, index, data, order, shared)
+        outputs, _ = forward(shared.params, shared.state, inputs)
         start = shared.offset + index * step.batch
         return tuple(
             lax.dynamic_update_slice_in_dim(buffer, output, start, 0)
@@ -224,6 +226,27 @@ def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> 
     if step.mode == "predict":
         return predict
     return test if update is None else train
+
+
+def batch_inputs(
+    step: Step, shuffled: bool, index: Any, data: Arrays, order: Any, shared: Shared
+) -> Arrays:
+    """Return the graph's inputs for step `index`: the batch, what is valid of it, scalars."""
+    start = shared.offset + index * step.batch
+    rows = start + jnp.arange(step.batch, dtype=jnp.int32)
+    real = jnp.minimum(rows, shared.count - 1)
+    real = jnp.take(order, real, mode="clip") if shuffled else real
+    leaves = tuple(_rows_of(leaf, real, start, step, shuffled) for leaf in data)
+    valid = ((rows < shared.count).astype(jnp.float32),) if step.masked else ()
+    return (*leaves, *valid, *shared.scalars)
+
+
+def _first_bad(step: Step, index: Any, known: Any, numbers: Arrays) -> Any:
+    if not step.watched:
+        return ()
+    floats = [one for one in numbers if jnp.issubdtype(one.dtype, jnp.inexact)]
+    fine = jnp.all(jnp.stack([jnp.all(jnp.isfinite(one)) for one in floats]))
+    return jnp.where((known < 0) & ~fine, jnp.int32(index), known)
 
 
 def _rows_of(leaf: Any, rows: Any, start: Any, step: Step, shuffled: bool) -> Any:

@@ -25,7 +25,7 @@ _PLAIN = (str, int, float, bool, bytes, type(None))
 # Set by runs and by `compile`: what they mean for a step is in its key, or nothing.
 RUN_ATTRIBUTES = frozenset(
     {
-        "compiled", "history", "jit_compile", "optimizer", "run_eagerly",
+        "compiled", "history", "jit_compile", "loss", "nan_report", "optimizer", "run_eagerly",
         "steps_per_execution", "stop_training",
     }
 )  # fmt: skip

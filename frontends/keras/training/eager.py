@@ -22,13 +22,14 @@ class EagerSteps:
         self.model = model
 
     def train_epoch(
-        self, batches: Iterable[Rows], callbacks: Any, place: Any, resume: Any
+        self, batches: Iterable[Rows], callbacks: Any, place: Any, resume: Any, watch: Any
     ) -> dict[str, Any]:
         """Train on the rest of one epoch's batches, with every batch hook."""
         logs: dict[str, Any] = dict(place.logs or {})
         for step, rows in enumerate(batches, place.done):
             callbacks.on_train_batch_begin(step)
             logs = self.step(rows, training=True)
+            watch.failed_eagerly(step, logs.get("loss"))
             callbacks.on_train_batch_end(step, logs)
             resume.after_steps(place.epoch, step + 1, 1, logs)
             if self.model.stop_training:

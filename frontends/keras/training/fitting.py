@@ -18,6 +18,7 @@ from graphc.keras.training.eager import EagerSteps
 from graphc.keras.training.feed import Feed
 from graphc.keras.training.given import batch_size_of
 from graphc.keras.training.host import on_host
+from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.own_steps import own_step
 from graphc.keras.training.resume import Place, Resume
 from graphc.keras.training.runs import empty_buffers, run_windows
@@ -65,11 +66,16 @@ class Epochs:
     """The training of one `fit`."""
 
     def __init__(
-        self, model: Any, feed: Feed | BatchFeed, callbacks: CallbackList, validation: Validation
+        self,
+        model: Any,
+        feed: Feed | BatchFeed,
+        callbacks: CallbackList,
+        validation: Validation,
+        watch: NanWatch,
     ) -> None:
         self.model, self.feed, self.callbacks = model, feed, callbacks
         self.validation = validation
-        self.resume = Resume(model, feed, callbacks)
+        self.resume, self.watch = Resume(model, feed, callbacks), watch
 
     def run(self, first: int, last: int) -> None:
         """Do epochs `first` to `last` (exclusive), or until a callback stops the training."""
@@ -107,14 +113,16 @@ class Epochs:
         return logs
 
     def _steps(self, place: Place, interrupt: Interrupt) -> dict[str, Any]:
-        seed, resume = self.resume.seed, self.resume
+        seed, resume, self.watch.epoch = self.resume.seed, self.resume, place.epoch
         if self.model.run_eagerly:
             batches = self.feed.batches(seed, place.epoch, place.done)
-            return EagerSteps(self.model).train_epoch(batches, self.callbacks, place, resume)
+            return EagerSteps(self.model).train_epoch(
+                batches, self.callbacks, place, resume, self.watch
+            )
         return run_windows(
             self.feed.windows(seed, place.epoch, place.done), self.callbacks, interrupt,
             done=place.done, logs=place.logs, resume=partial(resume.after_steps, place.epoch),
-            room=resume.room, stop=lambda: self.model.stop_training,
+            room=resume.room, watch=self.watch, stop=lambda: self.model.stop_training,
         )  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.config.messages import print_message
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
+from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.own_steps import own_step
-from graphc.keras.training.tracer import TracedStep, build_by_trace, trace_step
+from graphc.keras.training.tracer import TracedStep, build_by_trace, is_watched, trace_step
 from graphc.lower import default_target
 from graphc.passes import PASSES
 from graphc.pipeline import selected_passes
@@ -95,6 +96,7 @@ class StepKey(NamedTuple):
     passes: Any
     model: int  # the version of the layers' structure
     optimizer: Any
+    watched: bool
 
 
 class StepCache:
@@ -120,7 +122,7 @@ class StepCache:
         optimizer = _structure(model) if mode == "train" and not own else None
         key = StepKey(
             mode, rows.signature(), batch, masked, shuffled, default_target(), passes,
-            Version.number, optimizer,
+            Version.number, optimizer, is_watched(model, mode),
         )  # fmt: skip
         if key not in self._bound:
             made = cache_info().misses
@@ -260,6 +262,7 @@ def run_windows(
     logs: dict[str, Any] | None = None,
     resume: Callable[[int, int, dict[str, Any]], None] | None = None,
     room: Callable[[], int | None] = lambda: None,
+    watch: NanWatch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Run the steps of one epoch under the callbacks; return the logs after the last one.
@@ -273,6 +276,7 @@ def run_windows(
         logs: those after the steps done before.
         resume: called after each chunk with the steps done in all, those of the chunk, and logs.
         room: how many steps a chunk may have at most, asked before each.
+        watch: what looks for a loss that is not finite.
         stop: whether to stop, asked after each.
     """
     logs = dict(logs or {})
@@ -283,6 +287,7 @@ def run_windows(
         run = bound.run(window.data, window.order, window.offset, fresh=done == 0, buffers=buffers)
         hooks = _hooks(bound.traced, callbacks, mode, per_batch, done, stop)
         hooks = replace(hooks, room=room, done=_noted(bound.traced, done, resume))
+        hooks = hooks if watch is None else watch.around(hooks, bound, run, window, done)
         values = run_epoch(run, steps, Pace.of(bound.program, per_batch), hooks, interrupt)
         logs = bound.traced.logs(values)
         done += steps

@@ -43,7 +43,8 @@ class TracedStep:
 
     def logs(self, values: Any) -> dict[str, Any]:
         """Return the values of a log under their names."""
-        return pack_as(self.log_structure, list(values))
+        count = len(flatten(self.log_structure))  # what is watched comes after them
+        return pack_as(self.log_structure, list(values)[:count])
 
 
 def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) -> TracedStep:
@@ -67,7 +68,10 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
     resets = _resets(model, state, mode)
     constraints = _constraints(scope.params, mode)
-    step = Step(mode, optimised, logs, count, batch, masked, resets, *constraints)
+    step = Step(
+        mode, optimised, logs, count, batch, masked, resets, *constraints,
+        watched=is_watched(model, mode),
+    )  # fmt: skip
     return TracedStep(
         step, graph, record, params, state, tuple(scope.scalars), log_structure, outputs, mixing
     )
@@ -82,11 +86,19 @@ def _own(model: Any, mode: Mode, own: Callable[..., Any], rows: Rows, batch: int
     reports = mode != "predict"
     resets = _resets(model, scope.state, mode)
     nothing = TraceScope().builder.finish(())
-    step = Step(mode, optimised, nothing, count, batch, False, resets, reports=reports)
+    watched = is_watched(model, mode)
+    step = Step(
+        mode, optimised, nothing, count, batch, False, resets, reports=reports, watched=watched
+    )
     return TracedStep(
         step, graph, record, (), tuple(scope.state), tuple(scope.scalars),
         results if reports else {}, structure_of(results), mixing,
     )  # fmt: skip
+
+
+def is_watched(model: Any, mode: Mode) -> bool:
+    """Return whether steps are to tell when their loss is not finite."""
+    return mode == "train" and model._on_nan != "ignore"
 
 
 def _resets(model: Any, state: Sequence[Variable], mode: Mode) -> tuple[bool, ...]:

@@ -13,7 +13,7 @@ from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.scope import current_scope, current_trace
 from graphc.keras.engine.structure import map_structure
 from graphc.keras.engine.weights import per_version
-from graphc.keras.metrics import Mean, Metric
+from graphc.keras.metrics import Mean
 from graphc.keras.optimizers.loss_scale import scale_losses
 from graphc.keras.training.arrays import Rows, as_rows
 from graphc.keras.training.compile_loss import CompileLoss
@@ -25,13 +25,15 @@ from graphc.keras.training.forward import Forward
 from graphc.keras.training.given import Given, whole_number
 from graphc.keras.training.host import on_host
 from graphc.keras.training.labels import check_labels
+from graphc.keras.training.model_metrics import ModelMetrics
+from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.runs import StepCache
 from graphc.keras.training.steps import Steps
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import interruptible
 
 
-class Trainer(Steps):
+class Trainer(Steps, ModelMetrics):
     """The half of `Model` that trains."""
 
     def __init__(self) -> None:
@@ -47,6 +49,8 @@ class Trainer(Steps):
         self._loss_tracker: Mean | None = None
         self._programs = StepCache()
         self._forward = Forward()
+        self._on_nan = "ignore"
+        self.nan_report: Any = None
 
     def compile(
         self,
@@ -139,67 +143,10 @@ class Trainer(Steps):
             self._compile_metrics.update_state(y, y_pred, sample_weight, valid=valid)
         return self.get_metrics_result()
 
-    @property
-    def metrics(self) -> list[Any]:
-        """The loss tracker, the metrics of `compile`, those of single outputs, and layers' own."""
-        found: list[Any] = []
-        if self.compiled:
-            found.append(self._loss_tracker)
-            found += [self._compile_metrics] if self._compile_metrics is not None else []
-            found += self._compile_loss.metrics if self._compile_loss is not None else []
-        return found + self._own_metrics
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The state of all metrics."""
-        return [variable for metric in self.metrics for variable in metric.variables]
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
-
-    @per_version
-    def _own_metrics(self) -> list[Metric]:
-        known = {id(self._loss_tracker), id(self._compile_metrics)}
-        return [
-            item
-            for layer in self._flatten_layers()
-            for item in vars(layer).values()
-            if isinstance(item, Metric) and id(item) not in known
-        ]
-
     @per_version
     def _host_layers(self) -> list[Any]:
         """The layers that cannot be part of a compiled step: those that read strings."""
         return [one for one in self._flatten_layers() if getattr(one, "runs_on_host", False)]
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Return the results of all metrics by name."""
-        results: dict[str, Any] = {}
-        for metric in self.metrics:
-            result = metric.result()
-            results.update(result if isinstance(result, dict) else {metric.name: result})
-        return results
-
-    def reset_metrics(self) -> None:
-        """Set all metrics to their start."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def _leaf_metrics(self) -> list[Metric]:
-        return [one for metric in self.metrics for one in getattr(metric, "metrics", [metric])]
-
-    def _zeroed_by_start(self) -> list[Any]:
-        """Return the metric state that a compiled run zeroes by itself when it starts afresh."""
-        plain = [m for m in self._leaf_metrics() if type(m).reset_state is Metric.reset_state]
-        return [variable for metric in plain for variable in metric.variables]
-
-    def _start_metrics(self) -> None:
-        """Reset what a run that starts afresh does not zero by itself."""
-        for metric in self._leaf_metrics():
-            if self.run_eagerly or type(metric).reset_state is not Metric.reset_state:
-                metric.reset_state()
 
     # Running
 
@@ -221,16 +168,22 @@ class Trainer(Steps):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
+        on_nan: str = "ignore",
     ) -> Any:
         """Train for `epochs` passes over the data; see Keras's `Model.fit`.
+
+        `on_nan` is ours: "raise" or "stop" when a loss is not finite, and say where it came from.
 
         Returns:
             A `History` whose `history` maps each name to one number an epoch.
 
         Raises:
             ValueError: not compiled, or data that does not fit the model.
+            NonFiniteLossError: the loss became NaN or infinite, with `on_nan="raise"`.
         """
         self._need_compiled("fit")
+        watch = NanWatch(self, on_nan)
+        self._on_nan = on_nan
         epochs = limited_epochs(whole_number(epochs, "epochs"))
         initial_epoch = whole_number(initial_epoch, "initial_epoch")
         steps_per_epoch = limited_steps(steps_per_epoch)
@@ -247,7 +200,7 @@ class Trainer(Steps):
         )
         found = self._callbacks(callbacks, verbose, epochs=epochs, steps=feed.steps)
         validation = Validation(held and Held(held), validation_freq)
-        Epochs(self, feed, found, validation).run(initial_epoch, epochs)
+        Epochs(self, feed, found, validation, watch).run(initial_epoch, epochs)
         return self.history
 
     def evaluate(

@@ -132,8 +132,11 @@ CASES = [
     ("UpSampling2D", {"size": (1, 2)}, IMAGE),
     ("UpSampling2D", {"interpolation": "bilinear"}, IMAGE),
     ("UpSampling2D", {"interpolation": "bicubic", "size": (3, 2)}, IMAGE),
-    ("UpSampling2D", {"interpolation": "lanczos3", "data_format": "channels_first"},
-     CHANNELS_FIRST),
+    (
+        "UpSampling2D",
+        {"interpolation": "lanczos3", "data_format": "channels_first"},
+        CHANNELS_FIRST,
+    ),
     ("UpSampling2D", {"interpolation": "lanczos5", "size": 3}, IMAGE),
     ("UpSampling2D", {"data_format": "channels_first"}, CHANNELS_FIRST),
     ("UpSampling3D", {}, VOLUME),

@@ -1,0 +1,185 @@
+"""`fit(..., on_nan=)`: finds the step, the layer, the op and the rows that broke the loss."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphcError
+from graphc.keras.config.messages import print_message
+from graphc.runtime.blame import Culprit, find_culprit
+from graphc.runtime.device import put_copy
+from graphc.runtime.loop import Hooks, Run
+from graphc.runtime.step import batch_inputs
+
+CHOICES = ("ignore", "stop", "raise")
+SHOWN_ROWS = 10
+DIRECTIONS = {
+    "data": "the data, before any layer: input {op}",
+    "forward": "in the forward pass: {op}",
+    "backward": "in the backward pass: the derivative of {op}",
+    "update": "in the optimizer's update",
+}
+
+
+class NonFiniteLossError(GraphcError, FloatingPointError):
+    """The loss became NaN or infinite; the message says where the first such number arose."""
+
+
+@dataclass(frozen=True)
+class NanReport:
+    """Where a training broke. Epoch, step and rows count from 0; `rows` are those of the data."""
+
+    epoch: int
+    step: int
+    culprit: Culprit | None
+    rows: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        head = f"The loss became non-finite in epoch {self.epoch + 1}, step {self.step + 1}"
+        if self.culprit is None:
+            return f"{head}. Replaying the step one op at a time gave finite numbers."
+        found = self.culprit
+        what = DIRECTIONS[found.direction].format(op=found.op)
+        layer = f" of layer '{found.scope}'" if found.scope else ""
+        line = f" (created at {found.source})" if found.source else ""
+        text = f"{head}. The first {found.kind} arose {what}{layer}{line}"
+        if not found.rows:
+            return f"{text}."
+        batch, data = _listed(found.rows), _listed(self.rows)
+        return f"{text}, in {batch} of the batch, which are {data} of the data."
+
+
+def _listed(rows: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, rows[:SHOWN_ROWS]))
+    return f"rows {shown}" + (f" and {len(rows) - SHOWN_ROWS} more" * (len(rows) > SHOWN_ROWS))
+
+
+@dataclass
+class _Chunk:
+    """Some steps of a run, and all arrays before them."""
+
+    bound: Any
+    run: Run
+    begin: int
+    fresh: bool
+    before: tuple[tuple[Any, ...], ...]
+    end: int = 0
+
+    def rewind(self, end: int) -> None:
+        """Put back what was there before the chunk, and do its steps up to `end` again."""
+        copies = [tuple(put_copy(array) for array in group) for group in self.before]
+        self.bound.store.claim().put(copies)
+        self.run.fresh = self.fresh
+        if end > self.begin:
+            self.run.steps(self.begin, end)()
+
+
+class NanWatch:
+    """Keeps what a failing step can be replayed from, and does so when one fails.
+
+    Args:
+        model: what is trained.
+        on_nan: "ignore", "stop" or "raise".
+
+    Raises:
+        ValueError: another choice.
+    """
+
+    def __init__(self, model: Any, on_nan: str) -> None:
+        if on_nan not in CHOICES:
+            raise ValueError(
+                f"Expected `on_nan` to be one of {CHOICES}. Received: on_nan={on_nan!r}"
+            )
+        self.model, self.on_nan = model, on_nan
+        self.epoch = 0
+        self._chunks: deque[_Chunk] = deque(maxlen=2)
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is watched."""
+        return self.on_nan != "ignore"
+
+    def around(self, hooks: Hooks, bound: Any, run: Run, window: Any, done: int) -> Hooks:
+        """Return hooks that look at every chunk of a run, which begins after `done` steps."""
+        if not self.on:
+            return hooks
+
+        def before(step: int) -> None:
+            store = bound.store.claim()
+            arrays = [store.peek(name) for name in store.groups]
+            copies = tuple(tuple(put_copy(array) for array in group) for group in arrays)
+            self._chunks.append(_Chunk(bound, run, step, run.fresh, copies))
+            hooks.before(step)
+
+        def after(step: int, values: Any) -> None:
+            self._chunks[-1].end = step + 1
+            bad = int(values[-1])
+            if bad >= 0:
+                self._failed(window, bad, done)
+            hooks.after(step, values)
+
+        return replace(hooks, before=before, after=after)
+
+    def failed_eagerly(self, step: int, loss: Any) -> None:
+        """Look at the loss of a step that was run eagerly."""
+        if self.on and loss is not None and not np.isfinite(loss):
+            self._tell(NanReport(self.epoch, step, None))
+
+    def _failed(self, window: Any, bad: int, done: int) -> None:
+        chunk = self._chunks[-1]
+        chunk.rewind(bad)
+        culprit = None if self._broken(chunk) else self._replayed(chunk, bad)
+        step = bad
+        if culprit is None and self._broken(chunk):  # the step before left them so
+            step, culprit = self._of_step_before(bad)
+        rows = self._rows(window, step, culprit)
+        self._tell(NanReport(self.epoch, done + step, culprit, rows))
+
+    def _of_step_before(self, bad: int) -> tuple[int, Culprit | None]:
+        chunk, last = self._chunks[-1], bad - 1
+        if bad == chunk.begin and len(self._chunks) == 2:
+            chunk = self._chunks[0]
+            last = chunk.end - 1
+        if last < chunk.begin:
+            return bad, None
+        chunk.rewind(last)
+        found = self._replayed(chunk, last)
+        optimizer = getattr(self.model.optimizer, "name", "")
+        return last, found or Culprit("update", scope=optimizer, op="update")
+
+    def _broken(self, chunk: _Chunk) -> bool:
+        """Return whether a parameter (of a step of one's own: any state) is not finite."""
+        store = chunk.bound.store
+        arrays = [array for name in ("params", "state") for array in store.peek(name)]
+        return any(not np.isfinite(a).all() for a in map(np.asarray, arrays) if a.dtype.kind == "f")
+
+    def _replayed(self, chunk: _Chunk, index: int) -> Culprit | None:
+        run, step = chunk.run, chunk.run.program.step
+        shared = run.shared(chunk.fresh)
+        inputs = batch_inputs(
+            step, run.order is not None, np.int32(index), run.data, run.order, shared
+        )
+        params, state = (chunk.bound.store.peek(name) for name in ("params", "state"))
+        return find_culprit(step.graph, run.program.target, params, state, inputs, step.batch)
+
+    def _rows(self, window: Any, step: int, culprit: Culprit | None) -> tuple[int, ...]:
+        """Return the rows of the data for those of the batch."""
+        if culprit is None:
+            return ()
+        first = window.offset + step * window.bound.traced.step.batch
+        places = [first + row for row in culprit.rows]
+        if window.order is None:
+            return tuple(places)
+        order = np.asarray(window.order)
+        return tuple(int(order[place]) for place in places if place < len(order))
+
+    def _tell(self, report: NanReport) -> None:
+        self.model.nan_report = report
+        if self.on_nan == "raise":
+            raise NonFiniteLossError(str(report))
+        print_message(f"{report} Training stops; the weights are those before that step.")
+        self.model.stop_training = True
