@@ -14,6 +14,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("GRAPHC_VERIFY", "1")
 os.environ.setdefault("GRAPHC_CACHE_DIR", str(CACHE))
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("GRAPHC_LINT", "off")  # models here are small and odd on purpose
 
 
 import sys  # noqa: E402  (after the environment is set)

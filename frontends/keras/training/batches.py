@@ -15,6 +15,7 @@ from graphc.keras.training.arrays import Rows, as_rows
 from graphc.keras.training.feed import RAN_OUT
 from graphc.keras.training.host import on_host
 from graphc.keras.training.labels import check_labels
+from graphc.keras.training.lint import lint
 from graphc.keras.training.runs import Window, plan_parts
 from graphc.keras.training.sources import Source, parts_of
 from graphc.runtime.data import DeviceData, epoch_order
@@ -48,6 +49,7 @@ class BatchFeed:
         self._count = source.count  # of a pass; found out by the first where it is not known
         self._pass: Iterator[Any] | None = None
         self._seen = 0  # batches of the present pass
+        self._linted = False
         self._sizes: dict[Any, int] = {}  # rows of a step, for each form of batch
         self._began = 0  # the epoch in which the present pass began
         self._total = 0  # batches of all passes
@@ -182,6 +184,9 @@ class BatchFeed:
         parts = plan_parts(self.model._programs, self.model, self.mode, whole, size, shuffled=False)
         if self.mode != "predict":
             check_labels(parts[0].bound.traced, whole)
+        if self.mode == "train" and not self._linted:
+            lint(self.model, parts[0].bound.traced, whole)
+            self._linted = True
         data = DeviceData(tuple(put(array) for array in arrays), count)
         for part in parts:
             yield Window(part.bound, data, None, part.offset, part.steps)

@@ -11,6 +11,7 @@ import numpy as np
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.labels import check_labels
+from graphc.keras.training.lint import lint
 from graphc.keras.training.runs import Part, Window, between, plan_parts, resident, streamed
 from graphc.runtime.data import DeviceData, capacity_for, epoch_order, upload
 from graphc.runtime.step import Mode
@@ -74,7 +75,10 @@ class Feed:
             ValueError: the data does not fit the model.
         """
         if not self._checked:
-            check_labels(self.parts[0].bound.traced, self.rows)
+            traced = self.parts[0].bound.traced
+            check_labels(traced, self.rows)
+            if self.mode == "train":
+                lint(self.model, traced, self.rows)
             self._checked = True
 
     @property
