@@ -126,11 +126,7 @@ def show_compiler(model: Any) -> None:
 
 def kernels(report: Any) -> str:
     """A line an op of the compiled step: how many nodes, and which kernel computes them."""
-    chosen = Counter(
-        (node.op, report.choices[node].kernel.name)
-        for node in report.after.nodes
-        if node in report.choices
-    )
+    chosen = Counter((node.op, choice.kernel.name) for node, choice in report.choices())
     return "\n".join(
         f"  {op:<40} {name}{f' ({count} times)' if count > 1 else ''}"
         for (op, name), count in chosen.items()

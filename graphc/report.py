@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.cost import flops
 from graphc.ir import INPUT_OPS, Graph, Node
-from graphc.kernels.registry import select
+from graphc.kernels.registry import Choice, select
 from graphc.lower import signature
 from graphc.nested import bodies_of
 from graphc.rewrite import Event
@@ -46,16 +46,20 @@ class Report:
     passes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     facts: tuple[tuple[str, str], ...] = ()
 
+    def choices(self) -> list[tuple[Node, Choice]]:
+        """Return every op of the step with the kernel chosen for it, in execution order."""
+        ops = (n for n in _opened(self.after) if n.op not in (*INPUT_OPS, "core.constant"))
+        return [(node, select(node.op, signature(node), self.target)) for node in ops]
+
     def layers(self) -> list[LayerRow]:
         """Return one row a layer, in execution order."""
-        grouped: dict[str, list[Node]] = {}
-        for node in _opened(self.after):
-            if node.op not in INPUT_OPS and node.op != "core.constant":
-                grouped.setdefault(node.scope, []).append(node)
+        grouped: dict[str, list[tuple[Node, Choice]]] = {}
+        for node, choice in self.choices():
+            grouped.setdefault(node.scope, []).append((node, choice))
         return [self._row(scope, nodes) for scope, nodes in grouped.items()]
 
-    def _row(self, scope: str, nodes: list[Node]) -> LayerRow:
-        choices = [select(node.op, signature(node), self.target) for node in nodes]
+    def _row(self, scope: str, chosen: list[tuple[Node, Choice]]) -> LayerRow:
+        nodes, choices = [node for node, _ in chosen], [choice for _, choice in chosen]
         kernels = [
             f"{c.kernel.tier}:{c.kernel.name}" for c in choices if c.kernel.tier != "reference"
         ]
