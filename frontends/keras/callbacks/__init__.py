@@ -13,6 +13,7 @@ from graphc.keras.callbacks.model_checkpoint import ModelCheckpoint
 from graphc.keras.callbacks.progbar_logger import ProgbarLogger
 from graphc.keras.callbacks.remote_monitor import RemoteMonitor
 from graphc.keras.callbacks.swap_ema_weights import SwapEMAWeights
+from graphc.keras.callbacks.tensorboard import TensorBoard
 from graphc.keras.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
     "overrides_batch_hooks",
 ]

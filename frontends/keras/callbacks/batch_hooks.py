@@ -6,6 +6,7 @@ from graphc.keras.callbacks.callback import Callback
 from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.callbacks.model_checkpoint import ModelCheckpoint
 from graphc.keras.callbacks.progbar_logger import ProgbarLogger
+from graphc.keras.callbacks.tensorboard import TensorBoard
 
 BATCH_HOOKS = {
     "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
@@ -18,8 +19,8 @@ def overrides_batch_hooks(callback: Any, mode: str) -> bool:
     """Whether a callback, or one in a `CallbackList`, must be called for every batch.
 
     True when its class, or the object itself, overrides a batch hook of the mode. The hooks of
-    `ProgbarLogger` do not count, for `on_chunk_end` replaces them, nor does a `ModelCheckpoint`
-    that saves by epoch.
+    `ProgbarLogger` do not count, for `on_chunk_end` replaces them, nor do a `ModelCheckpoint` or a
+    `TensorBoard` that write by epoch.
 
     Args:
         callback: a callback.
@@ -36,5 +37,7 @@ def _needs_call(callback: Any, hook: str) -> bool:
     function = getattr(type(callback), hook, None)
     if function is ModelCheckpoint.on_train_batch_end:
         return callback.save_freq != "epoch"
+    if function in (TensorBoard.on_train_batch_begin, TensorBoard.on_train_batch_end):
+        return callback.calls_each_batch
     defaults = (getattr(Callback, hook), getattr(ProgbarLogger, hook), None)
     return function not in defaults
