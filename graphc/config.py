@@ -61,6 +61,7 @@ CHUNK = Knob("GRAPHC_CHUNK", 0, int, "steps in one compiled call; 0 lets the clo
 XDG_CACHE_HOME = Knob("XDG_CACHE_HOME", "", str, "the user's cache folder, ~/.cache by default")
 DATA_BYTES = Knob("GRAPHC_DATA_BYTES", 0, int, "bytes of data kept on the device; 0 asks it")
 KEEP_MEMORY = Knob("GRAPHC_KEEP_MEMORY", True, _flag, "keep freed host memory during a run")
+DETERMINISM = Knob("GRAPHC_DETERMINISM", False, _flag, "deterministic ops on GPUs (slower)")
 LINT = Knob("GRAPHC_LINT", (), _names, "warnings before training to switch off (-name), or 'off'")
 PROGRAMS = Knob("GRAPHC_PROGRAMS", 64, int, "compiled programs kept in memory")
 

@@ -147,6 +147,8 @@ def loop_form(graph: Graph, target: Target) -> Form:
 
 def compiler_options(target: Target) -> dict[str, Any]:
     """Choose XLA's options for a program, like a kernel."""
+    if target.platform == "gpu" and config.DETERMINISM.value:
+        return {"xla_gpu_deterministic_ops": True}
     return dict(CPU_OPTIONS) if target.platform == "cpu" else {}
 
 

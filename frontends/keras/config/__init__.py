@@ -3,6 +3,7 @@
 from graphc.keras.config.computing import (
     backend,
     disable_flash_attention,
+    enable_determinism,
     enable_flash_attention,
     is_flash_attention_enabled,
     is_nnx_enabled,
@@ -37,7 +38,8 @@ from graphc.keras.saving.contexts import enable_unsafe_deserialization
 
 __all__ = [
     "backend", "disable_flash_attention", "disable_interactive_logging",
-    "disable_traceback_filtering", "dtype_policy", "enable_flash_attention",
+    "disable_traceback_filtering", "dtype_policy", "enable_determinism",
+    "enable_flash_attention",
     "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization",
     "epsilon", "floatx", "image_data_format", "is_flash_attention_enabled",
     "is_interactive_logging_enabled", "is_nnx_enabled", "is_traceback_filtering_enabled",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+
+from graphc.config import DETERMINISM
 
 BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")  # Keras's
 
@@ -52,3 +55,12 @@ def disable_flash_attention() -> None:
 def is_flash_attention_enabled() -> bool | None:
     """Return None where attention may choose, False where it must not use flash attention."""
     return _ATTENTION.flash
+
+
+def enable_determinism() -> None:
+    """Let equal seeds give equal bytes on every device, for the rest of the process.
+
+    On the CPU they do anyway; on GPUs programs compiled from now on use deterministic ops alone,
+    which are slower. Seeds are set by `keras.utils.set_random_seed`.
+    """
+    os.environ[DETERMINISM.env] = "1"

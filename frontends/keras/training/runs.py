@@ -105,6 +105,7 @@ class StepCache:
     def __init__(self) -> None:
         self._bound: OrderedDict[StepKey, Bound] = OrderedDict()
         self.recompiles: list[str] = []
+        self._surprises = 0
         self.latest: dict[str, Bound] = {}  # by mode, the main program of the last run
 
     def clear(self) -> None:
@@ -112,9 +113,17 @@ class StepCache:
         self._bound.clear()
 
     def get(
-        self, model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool, shuffled: bool
+        self,
+        model: Any,
+        mode: Mode,
+        rows: Rows,
+        batch: int,
+        *,
+        masked: bool,
+        shuffled: bool,
+        expected: bool = False,
     ) -> Bound:
-        """Return the bound program for these shapes."""
+        """Return the bound program for these shapes; `expected` ones are no surprise to report."""
         own = own_step(model, mode) is not None
         if not own:  # which may never call the model itself
             build_by_trace(model, rows, batch)
@@ -128,7 +137,7 @@ class StepCache:
             made = cache_info().misses
             bound = _bind(model, mode, rows, batch, masked, shuffled)
             if cache_info().misses > made:
-                self._note(key)
+                self._note(key, expected)
             key = key._replace(model=Version.number)  # own steps build what they meet
             self._bound[key] = bound
             while len(self._bound) > TRACES_KEPT:
@@ -136,17 +145,33 @@ class StepCache:
         self._bound.move_to_end(key)
         return self._bound[key]
 
-    def _note(self, key: StepKey) -> None:
-        """Note what made another program necessary: which fields differ from the last one's."""
+    def _note(self, key: StepKey, expected: bool) -> None:
+        """Note what made another program necessary: which fields differ from the last one's.
+
+        The second surprise of a model is printed, and then every one that doubles their number.
+        """
         before = next((k for k in reversed(self._bound) if k.mode == key.mode), None)
         if before is None:
             return
-        changed = [
-            name for name, old, new in zip(key._fields, before, key, strict=True) if old != new
-        ]
-        self.recompiles.append(f"{key.mode}: {', '.join(changed)} changed")
+        pairs = zip(key._fields, before, key, strict=True)
+        changed = [(name, old, new) for name, old, new in pairs if old != new]
+        self.recompiles.append(f"{key.mode}: {', '.join(name for name, *_ in changed)} changed")
         if config.DEBUG.value:
             print_message(f"graphc: recompiled {self.recompiles[-1]}")
+        if expected:
+            return
+        self._surprises += 1
+        if self._surprises > 1 and self._surprises & (self._surprises - 1) == 0:
+            told = "; ".join(_told(*each) for each in changed)
+            print_message(f"graphc: {self._surprises} recompiles so far; {key.mode} because {told}")
+
+
+def _told(name: str, old: Any, new: Any) -> str:
+    """Return a changed field with its values, where these can be read."""
+    if name == "data":  # (structure, what is absent, shape of a row and dtype of each array)
+        old, new = old[-1], new[-1]
+    readable = name in ("batch_size", "data", "padding", "shuffle", "watched")
+    return f"{name} changed from {old} to {new}" if readable else f"{name} changed"
 
 
 def _structure(model: Any) -> Any:
@@ -196,11 +221,11 @@ def _two_parts(
     full, rest = divmod(rows.count, batch)
     parts = []
     if full:
-        bound = cache.get(model, mode, rows, batch, masked=False, shuffled=shuffled)
+        bound = cache.get(model, mode, rows, batch, masked=False, shuffled=shuffled, expected=True)
         parts.append(Part(bound, full))
         cache.latest[mode] = bound
     if rest:
-        bound = cache.get(model, mode, rows, rest, masked=False, shuffled=shuffled)
+        bound = cache.get(model, mode, rows, rest, masked=False, shuffled=shuffled, expected=True)
         parts.append(Part(bound, 1, full * batch))
         cache.latest.setdefault(mode, bound)
     return parts

@@ -91,6 +91,6 @@ def test_what_is_wrong_is_said(tmp_path, monkeypatch):
         TensorBoard(tmp_path, update_freq="step")
     with pytest.raises(ValueError, match="profile_batch"):
         TensorBoard(tmp_path, profile_batch=(5, 2))
-    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(ImportError, match="pip install tensorboard"):
         TensorBoard(tmp_path)
