@@ -59,3 +59,31 @@ def test_vae_learns(run):
     assert history["loss"][-1] < 0.75 * history["loss"][0]
     assert history["val_loss"][-1] < 0.9 * history["val_loss"][0]
     assert by_model < 0.4 * by_mean
+
+
+GANS = {"gan": {"d_loss", "g_loss"}, "wgan_gp": {"distance", "g_loss"}}
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_gan_small(name, run, tmp_path, capsys):
+    history, scores = run(name, **SMALL)
+    check_history(history, GANS[name])
+    assert set(scores) == {"before training", "after training", "real, held out"}
+    for row in scores.values():
+        assert 0.1 <= row["confidence"] <= 1
+        assert 0.99 < row["classes"] < 10.01
+        assert 0.99 < row["inception"] < 10.01
+    assert "g_loss by epoch" in capsys.readouterr().out
+    check_grid(tmp_path / "out" / f"{name}_samples.png", 8, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GANS)
+def test_gan_learns(name, run):
+    """It draws clothes of which the classifier is surer than of grey noise, and of many classes."""
+    _, scores = run(name, EPOCHS=4)
+    before, after, real = scores.values()
+    assert before["inception"] < 1.5
+    assert 2 < after["inception"] < real["inception"]
+    assert after["classes"] > max(5, 1.5 * before["classes"])
+    assert after["confidence"] > 0.5
