@@ -1,9 +1,30 @@
-"""Just enough of `tensorflow` for scripts that use `tf.keras`; all of it is graphc's Keras."""
+"""The names of `tensorflow` that scripts around `tf.keras` use; all of it is graphc's Keras."""
 
 from graphc import keras
-from graphc.keras import GradientTape
-from graphc.tensorflow import config, data, math, nn, random, train, version
+from graphc.keras import GradientTape, device, name_scope
+from graphc.tensorflow import (
+    config,
+    data,
+    debugging,
+    errors,
+    image,
+    linalg,
+    math,
+    nn,
+    random,
+    strings,
+    test,
+    train,
+    version,
+)
 from graphc.tensorflow.absent import absent
+from graphc.tensorflow.debugging import (
+    Assert,
+    assert_equal,
+    assert_greater,
+    assert_less,
+    assert_rank,
+)
 from graphc.tensorflow.dtypes import (
     DType,
     as_dtype,
@@ -24,47 +45,139 @@ from graphc.tensorflow.dtypes import (
     uint64,
 )
 from graphc.tensorflow.functions import function
-from graphc.tensorflow.making import constant, convert_to_tensor
+from graphc.tensorflow.linalg import (
+    clip_by_global_norm,
+    clip_by_norm,
+    clip_by_value,
+    einsum,
+    matmul,
+    norm,
+    tensordot,
+)
+from graphc.tensorflow.making import (
+    constant,
+    convert_to_tensor,
+    eye,
+    fill,
+    linspace,
+    ones,
+    ones_like,
+    range,
+    sequence_mask,
+    zeros,
+    zeros_like,
+)
 from graphc.tensorflow.math import (
     abs,
+    acos,
+    acosh,
     add,
-    cast,
-    concat,
+    add_n,
+    argmax,
+    argmin,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cos,
+    cosh,
+    cumsum,
     divide,
     equal,
     exp,
-    expand_dims,
-    matmul,
+    floor,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
     maximum,
     minimum,
     multiply,
-    ones,
-    ones_like,
+    negative,
+    not_equal,
     pow,
+    reduce_all,
+    reduce_any,
+    reduce_logsumexp,
     reduce_max,
     reduce_mean,
     reduce_min,
     reduce_prod,
     reduce_sum,
-    reshape,
     round,
-    shape,
+    scalar_mul,
+    sigmoid,
     sign,
+    sin,
+    sinh,
     sqrt,
     square,
-    squeeze,
-    stack,
     subtract,
+    tan,
     tanh,
-    transpose,
-    where,
-    zeros,
-    zeros_like,
+    truediv,
 )
 from graphc.tensorflow.random import set_seed as set_random_seed
+from graphc.tensorflow.running import (
+    UnconnectedGradients,
+    cond,
+    custom_gradient,
+    executing_eagerly,
+    get_logger,
+    map_fn,
+    numpy_function,
+    print,
+    py_function,
+    vectorized_map,
+    while_loop,
+)
+from graphc.tensorflow.shaping import (
+    argsort,
+    boolean_mask,
+    broadcast_to,
+    cast,
+    concat,
+    ensure_shape,
+    expand_dims,
+    gather,
+    gather_nd,
+    identity,
+    meshgrid,
+    one_hot,
+    pad,
+    rank,
+    repeat,
+    reshape,
+    reverse,
+    roll,
+    saturate_cast,
+    scatter_nd,
+    searchsorted,
+    shape,
+    size,
+    slice,
+    sort,
+    split,
+    squeeze,
+    stack,
+    stop_gradient,
+    tensor_scatter_nd_add,
+    tensor_scatter_nd_update,
+    tile,
+    transpose,
+    unique,
+    unstack,
+    where,
+)
 from graphc.tensorflow.spec import TensorShape, TensorSpec
 from graphc.tensorflow.tensor import Tensor, is_tensor
 from graphc.tensorflow.variable import Variable
 from graphc.tensorflow.version import __version__
+
+newaxis = None
 
 __getattr__ = absent("tensorflow", globals())
