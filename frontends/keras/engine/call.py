@@ -57,6 +57,7 @@ class CallArguments:
         self.names = tuple(p.name for p in parameters)
         self.takes_rest = any(p.kind is p.VAR_KEYWORD for p in parameters)
         self.training = "training" in self.names
+        self.takes_training = self.training or self.takes_rest
         self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
 
     def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

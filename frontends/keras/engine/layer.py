@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 from graphc.keras.engine import tracking
@@ -147,6 +148,11 @@ class Layer(LayerWeights, Operation):
                 "first statement of `__init__()`."
             )
         self._called = True
+        if "training" in kwargs and not self._call_arguments.takes_training:
+            phase = kwargs["training"]  # for the layers inside, though `call` does not ask for it
+            kwargs = {name: value for name, value in kwargs.items() if name != "training"}
+            with nullcontext() if phase is None else training_phase(phase):
+                return Layer.__call__(self, *args, **kwargs)
         given = args, kwargs  # recorded as they are: a cast tensor would be none of the graph's
         args, kwargs = convert_arguments((args, kwargs), self.dtype_policy, self.autocast)
         named = self._call_arguments.named(args, kwargs)

@@ -41,7 +41,7 @@ class Steps:
         model: Any = self
         x, y, weight = unpack_x_y_sample_weight(given[0])
         with GradientTape() as tape:
-            y_pred = _called(model, x, training=True)
+            y_pred = model(x, training=True)
             loss = model.compute_loss(x, y, y_pred, weight, training=True)
             scaled = model.optimizer.scale_loss(loss)
         variables = model.trainable_variables
@@ -55,7 +55,7 @@ class Steps:
             return self._stateless_test_step(*given)
         model: Any = self
         x, y, weight = unpack_x_y_sample_weight(given[0])
-        y_pred = _called(model, x, training=False)
+        y_pred = model(x, training=False)
         loss = model.compute_loss(x, y, y_pred, weight, training=False)
         return self._updated_metrics(loss, x, y, y_pred, weight)
 
@@ -65,8 +65,8 @@ class Steps:
         model: Any = self
         x, _, _ = unpack_x_y_sample_weight(given[-1])
         if len(given) == 1:
-            return _called(model, x, training=False)
-        return model.stateless_call(*given[0], x, **_phase(model, False))
+            return model(x, training=False)
+        return model.stateless_call(*given[0], x, training=False)
 
     def gradients(self, loss_fn: Callable[[], Any], variables: Any = None) -> tuple[Any, Any]:
         """Return what `loss_fn()` computes and its gradient, from within a step.
@@ -100,7 +100,7 @@ class Steps:
         model: Any = self
         y_pred, after, losses = model.stateless_call(
             trainable_variables, non_trainable_variables, x, return_losses=True,
-            **_phase(model, training),
+            training=training,
         )  # fmt: skip
         del losses  # `compute_loss` adds them up again
         loss, known = self.stateless_compute_loss(
@@ -165,16 +165,6 @@ class Steps:
         rows = float(flatten(x)[0].shape[0])
         model._loss_tracker.update_state(apply("core.stop_gradient", loss), sample_weight=rows)
         return model.compute_metrics(x, y, y_pred, weight)
-
-
-def _phase(model: Any, training: bool) -> dict[str, bool]:
-    """Return the argument `training`, where the model's `call` takes one."""
-    takes = model._call_arguments.training or model._call_arguments.takes_rest
-    return {"training": training} if takes else {}
-
-
-def _called(model: Any, x: Any, *, training: bool) -> Any:
-    return model(x, **_phase(model, training))
 
 
 def _pairs(groups: Any, values: Any) -> list[tuple[Any, Any]]:

@@ -122,7 +122,7 @@ def _trace_graph(
     scope.valid = scope.input(TensorSpec((batch,), "float32"), "valid") if masked else None
     x, y, weight = rows.pack(symbols)
     with entered(scope), training_phase(training), names_unresolved_on_error(model):
-        y_pred = model(x, training=training) if _takes_training(model) else model(x)
+        y_pred = model(x, training=training)
         if mode == "predict":
             outputs = flatten(y_pred)
         else:
@@ -171,10 +171,6 @@ def build_by_trace(model: Any, rows: Rows, batch: int) -> None:
     x, _, _ = rows.pack(leaves)
     with entered(scope), training_phase(False):
         model(x)
-
-
-def _takes_training(model: Any) -> bool:
-    return model._call_arguments.training or model._call_arguments.takes_rest
 
 
 def _dtype(leaf: Any) -> str:
