@@ -73,7 +73,7 @@ class EagerSteps:
             scope = Scope(dict(zip(params, values, strict=True)))
             with entered(scope), training_phase(training):
                 y_pred = model(x)
-                loss = model.compute_loss(x, y, y_pred, weight, training=training)
+                loss = model._loss_of(x, y, y_pred, weight, training=training)
             scaled = model.optimizer.scale_loss(loss) if training else loss
             return scaled, (loss, y_pred, mask_of(y_pred), self._writes(scope, params))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ class Steps:
         x, y, weight = unpack_x_y_sample_weight(given[0])
         with GradientTape() as tape:
             y_pred = model(x, training=True)
-            loss = model.compute_loss(x, y, y_pred, weight, training=True)
+            loss = model._loss_of(x, y, y_pred, weight, training=True)
             scaled = model.optimizer.scale_loss(loss)
         variables = model.trainable_variables
         model.optimizer.apply(tape.gradient(scaled, variables), variables)
@@ -56,7 +57,7 @@ class Steps:
         model: Any = self
         x, y, weight = unpack_x_y_sample_weight(given[0])
         y_pred = model(x, training=False)
-        loss = model.compute_loss(x, y, y_pred, weight, training=False)
+        loss = model._loss_of(x, y, y_pred, weight, training=False)
         return self._updated_metrics(loss, x, y, y_pred, weight)
 
     @built_in
@@ -67,6 +68,13 @@ class Steps:
         if len(given) == 1:
             return model(x, training=False)
         return model.stateless_call(*given[0], x, training=False)
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, weight: Any, *, training: bool) -> Any:
+        """Call `compute_loss`, an override of which may do without `training`."""
+        compute: Any = self.compute_loss  # pyright: ignore[reportAttributeAccessIssue]
+        parameters = inspect.signature(compute).parameters.values()
+        takes = any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+        return compute(x, y, y_pred, weight, **({"training": training} if takes else {}))
 
     def gradients(self, loss_fn: Callable[[], Any], variables: Any = None) -> tuple[Any, Any]:
         """Return what `loss_fn()` computes and its gradient, from within a step.
@@ -130,7 +138,7 @@ class Steps:
         groups = model.trainable_variables, model.non_trainable_variables, model.metrics_variables
         values = trainable_variables, non_trainable_variables, metrics_variables
         with StatelessScope(state_mapping=_pairs(groups, values)) as scope:
-            loss = model.compute_loss(x, y, y_pred, sample_weight=sample_weight, training=training)
+            loss = model._loss_of(x, y, y_pred, sample_weight, training=training)
             return loss, (_now(scope, groups[1]), _now(scope, groups[2]))
 
     def _stateless_train_step(self, state: Any, data: Any) -> Any:

@@ -126,7 +126,8 @@ def _trace_graph(
         if mode == "predict":
             outputs = flatten(y_pred)
         else:
-            outputs = _loss_and_metrics(model, x, y, y_pred, weight)[: int(training)]
+            loss = _loss_and_metrics(model, x, y, y_pred, weight, training)
+            outputs = [loss] if training else []
     updates = scope.updates() if mode != "predict" else ()
     graph = scope.builder.finish([scope.as_value(output) for output in outputs], updates)
     return scope, graph, structure_of(y_pred)
@@ -178,19 +179,19 @@ def _dtype(leaf: Any) -> str:
     return {"float64": "float32", "int64": "int32", "uint64": "uint32"}.get(name, name)
 
 
-def _loss_and_metrics(model: Any, x: Any, y: Any, y_pred: Any, weight: Any) -> list[Any]:
-    """Emit the loss and the updates of all metrics; return [loss]."""
+def _loss_and_metrics(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
+    """Emit the loss and the updates of all metrics; return the loss."""
     trace = current_trace()
     assert trace is not None
     with trace.layer("loss", ""):
-        loss = model.compute_loss(x, y, y_pred, weight, training=True)
+        loss = model._loss_of(x, y, y_pred, weight, training=training)
     with trace.layer("metrics", ""):
         rows = float(flatten(x)[0].shape[0])
         count = rows if trace.valid is None else apply("reduce.sum", trace.valid)
         model._loss_tracker.update_state(loss, sample_weight=count)
         if y is not None:
             model.compute_metrics(x, y, y_pred, weight)
-    return [loss]
+    return loss
 
 
 def _constraints(params: list[Variable], mode: Mode) -> tuple[Any, Any]:

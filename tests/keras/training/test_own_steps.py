@@ -151,6 +151,47 @@ def test_steps_run_in_one_compiled_call_and_the_report_looks_inside():
     assert not any("core.gradient" in row.ops for row in report.layers())
 
 
+class Distiller(keras.Model):
+    """An override of `compute_loss` that does without `training`, and a second model inside."""
+
+    def __init__(self, student, teacher):
+        super().__init__()
+        self.student, self.teacher, self.asked = student, teacher, []
+
+    def call(self, x):
+        return self.student(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+        return ops.mean(ops.square(self.teacher(x, training=False) - y_pred))
+
+
+class Asking(keras.Model):
+    asked: tuple = ()
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        self.asked = (*self.asked, training)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+
+def test_compute_loss_may_be_overridden_with_and_without_training():
+    x, y = data()
+    teacher = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+    student = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+    model = Distiller(student, teacher)
+    model.compile(keras.optimizers.Adam(0.05))
+    before = teacher.get_weights()
+    history = model.fit(x, y, epochs=60, verbose=0).history["loss"]
+    assert history[-1] < history[0] / 10
+    np.testing.assert_allclose(student.predict(x, verbose=0), teacher.predict(x, verbose=0), atol=1)
+    assert model.evaluate(x, y, verbose=0) < history[0]
+    assert len(before) == 2
+    asking = built(Asking)
+    asking.evaluate(x, y, verbose=0)
+    assert set(asking.asked) == {False}
+    asking.fit(x, y, verbose=0)
+    assert set(asking.asked) == {False, True}
+
+
 class Gan(keras.Model):
     """Two optimizers, two sub-models, no `call`."""
 
