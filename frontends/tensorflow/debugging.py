@@ -103,7 +103,7 @@ def assert_shapes(
     Raises:
         ValueError: a tensor of another shape.
     """
-    known: dict[str, int] = {}
+    known: dict[str, Any] = {}
     for x, expected in shapes.items() if isinstance(shapes, dict) else shapes:
         sizes, wanted = tuple(ops.shape(x)), tuple(expected)
         fits = len(sizes) == len(wanted) and all(

@@ -64,7 +64,7 @@ class Variable(KerasVariable):
         """
         return super().assign(value)
 
-    def assign_add(
+    def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride] (TensorFlow's name)
         self,
         delta: Any,
         use_locking: bool = False,
@@ -74,7 +74,7 @@ class Variable(KerasVariable):
         """Add to the value, and return it."""
         return self.assign(self + delta)
 
-    def assign_sub(
+    def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         delta: Any,
         use_locking: bool = False,

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pytest
 
@@ -191,6 +192,58 @@ def test_cache_computes_once() -> None:
     assert elements(dataset) == [1, 2, 3] and len(calls) == done + 3
 
 
+def test_functions_are_traced_once() -> None:
+    calls = []
+
+    def scaled(x):
+        calls.append(x)
+        return tf.cast(x, tf.float32) / 2.0, x
+
+    assert elements(numbers(5).map(scaled)) == [(x / 2, x) for x in range(5)]
+    assert len(calls) == 1
+    odd = numbers(5).batch(2).map(scaled)
+    assert [rows for rows, _ in elements(odd)] == [[0, 0.5], [1, 1.5], [2]]
+    assert len(calls) == 3, "once for each shape"
+
+
+def test_every_element_has_draws_of_its_own() -> None:
+    tf.random.set_seed(0)
+    dataset = numbers(4).map(lambda x: tf.random.uniform([]) + tf.cast(x, tf.float32) * 0.0)
+    first, second = elements(dataset), elements(dataset)
+    assert len({*first, *second}) == 8
+    tf.random.set_seed(0)
+    again = numbers(4).map(lambda x: tf.random.uniform([]) + tf.cast(x, tf.float32) * 0.0)
+    assert elements(again) == first
+
+
+def branches(x):
+    return x.numpy() + 1 if x > 1 else -1
+
+
+# (a function that wants numbers, what it makes of 0, 1, 2)
+HOST_FUNCTIONS = [
+    (lambda x: np.maximum(x, 1), [1, 1, 2]),
+    (branches, [-1, -1, 3]),
+    (lambda x: jax.numpy.add(x, 1), [1, 2, 3]),
+    (lambda x: tf.numpy_function(lambda n: n * 2, [x], tf.int64), [0, 2, 4]),
+    (lambda x: tf.py_function(lambda n: n.numpy() * 2, [x], tf.int64), [0, 2, 4]),
+    (lambda x: tf.strings.as_string(x), [b"0", b"1", b"2"]),  # noqa: PLW0108
+    (keras.layers.IntegerLookup(vocabulary=[2, 1]), [0, 2, 1]),
+]
+
+
+@pytest.mark.parametrize(("function", "expected"), HOST_FUNCTIONS)
+def test_functions_that_want_numbers(function, expected) -> None:
+    assert elements(numbers(3).map(function)) == expected
+
+
+def test_errors_of_functions_are_their_own() -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        list(numbers(2).map(lambda x: "a" / 2))
+    with pytest.raises(TypeError, match="positional argument"):
+        list(PAIRS.map(lambda x: x))
+
+
 def test_generators() -> None:
     def squares(limit):
         for value in range(limit):
@@ -256,8 +309,8 @@ SPECS = [
     (PAIRS, (spec((), tf.int32), spec((), tf.string))),
     (PAIRS.batch(2), (spec((None,), tf.int32), spec((None,), tf.string))),
     (numbers(4).batch(2, drop_remainder=True), spec((2,), tf.int64)),
-    (numbers(4).batch(2).map(lambda x: x * 0.5), spec((None,), tf.float64)),
-    (numbers(4).map(lambda x: [x, x]).batch(3), spec((None, 2), tf.int64)),
+    (numbers(4).batch(2).map(lambda x: x * 0.5), spec((None,), tf.float32)),
+    (numbers(4).map(lambda x: [x, x]).batch(3), spec((None, 2), tf.int32)),
     (numbers(4).batch(2).unbatch(), spec((), tf.int64)),
     (numbers(4).enumerate(), (spec((), tf.int64), spec((), tf.int64))),
     (numbers(4).batch(2).concatenate(numbers(3).batch(3, True)), spec((None,), tf.int64)),
@@ -275,7 +328,7 @@ def test_element_spec(dataset, expected) -> None:
 def test_element_spec_begins_no_pass() -> None:
     dataset = numbers(20).shuffle(20, seed=5)
     mapped = dataset.map(lambda x: x + 1)
-    assert mapped.element_spec == spec((), tf.int64)
+    assert mapped.element_spec == spec((), tf.int32)
     assert elements(mapped) == [x + 1 for x in elements(numbers(20).shuffle(20, seed=5))]
 
 

@@ -20,8 +20,8 @@ class Dataset(Creation, Ordering, Making):
     Every method returns another dataset, and nothing is computed before an element is asked for.
     Functions of the user run on the host, an element at a time and in order, so that equal seeds
     give equal elements: `num_parallel_calls`, `deterministic` and `name` are accepted and change
-    nothing. They get arrays of NumPy, or what another function made, and may use `tf`, `keras.ops`,
-    layers and NumPy.
+    nothing. They may use `tf`, `keras.ops`, layers and NumPy. What `map` computes with the first
+    three is traced and compiled once for each shape, in 32 bits, as JAX has it.
     """
 
     def reduce(

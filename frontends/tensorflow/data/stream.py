@@ -11,9 +11,9 @@ import numpy as np
 
 from graphc.keras.engine.scope import entered
 from graphc.tensorflow.data import counts
+from graphc.tensorflow.data.compiled import Compiled
 from graphc.tensorflow.data.elements import (
     batch_spec,
-    element_of,
     leaves_of,
     map_leaves,
     padded,
@@ -71,11 +71,21 @@ def calling(function: Callable[..., Any]) -> Callable[[Any], Any]:
 
     The parts of a tuple are arguments of their own, and no trace under way sees what is computed.
     """
+    call = spread(function)
+
+    def outside(element: Any) -> Any:
+        with entered(None):
+            return call(element)
+
+    return outside
+
+
+def spread(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return a function of an element that calls a user's with the parts of a tuple."""
 
     def call(element: Any) -> Any:
         given = map_leaves(tensor, element)
-        with entered(None):
-            return function(*given) if isinstance(given, tuple) else function(given)
+        return function(*given) if isinstance(given, tuple) else function(given)
 
     return call
 
@@ -134,11 +144,7 @@ def kept(stream: Stream) -> Stream:
 
 def mapped(stream: Stream, function: Callable[..., Any]) -> Stream:
     """Return what a function makes of each element."""
-    call = calling(function)
-
-    def of(element: Any) -> Any:
-        return element_of(call(element))
-
+    of = Compiled(spread(function))
     return Stream(
         lambda: map(of, stream.elements()),
         stream.count,
