@@ -25,7 +25,7 @@ class Builder:
     def __init__(self) -> None:
         self.scope = ""
         self.source = ""
-        self._nodes: dict[Node, None] = {}  # an ordered set
+        self._nodes: dict[Node, int] = {}  # in order, each with its number
         self._numbered: dict[Any, Node] = {}
         self._roles: dict[str, list[Value]] = {"param": [], "state": [], "input": []}
 
@@ -40,6 +40,19 @@ class Builder:
     def input(self, spec: TensorSpec, name: str = "") -> Value:
         """Declare the next input."""
         return self._declare("input", spec, name)
+
+    def begin_afresh(self) -> int:
+        """Let no later node be one that exists by now; return the number of the next.
+
+        What a gradient takes for a constant, because it was computed before, and what it
+        differentiates, because it is computed again, must be two nodes, however equal.
+        """
+        self._numbered.clear()
+        return len(self._nodes)
+
+    def number_of(self, node: Node) -> int:
+        """Return the place of a node of this builder in the order of making."""
+        return self._nodes[node]
 
     def owns(self, value: Value) -> bool:
         """Return whether the value was made here, and not by the builder of another graph."""
@@ -100,7 +113,7 @@ class Builder:
 
     def _declare(self, role: str, spec: TensorSpec, name: str) -> Value:
         node = Node(f"core.{role}", (), {"name": name}, (spec,), self.scope, self.source)
-        self._nodes[node] = None
+        self._nodes[node] = len(self._nodes)
         self._roles[role].append(Value(node))
         return self._roles[role][-1]
 
@@ -122,7 +135,7 @@ class Builder:
         if node is None:
             node = Node(op, inputs, attrs, specs, self.scope, self.source)
             self._numbered[key] = node
-            self._nodes[node] = None
+            self._nodes[node] = len(self._nodes)
         return node
 
     def _infer(

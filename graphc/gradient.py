@@ -6,7 +6,7 @@ the pass `share_forward` takes what the rest of the graph uses of it from the gr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from jax import numpy as jnp
 
@@ -18,19 +18,22 @@ OP = "core.gradient"
 STOPS = ("core.stop_gradient",)
 
 
-def emit_gradient(builder: Builder, target: Value, sources: Sequence[Value]) -> list[Value | None]:
+def emit_gradient(
+    builder: Builder, target: Value, sources: Sequence[Value], since: int = 0
+) -> list[Value | None]:
     """Return the derivative of a scalar by each source; None where it does not depend on it.
 
     Args:
         builder: made the target and the sources.
         target: a floating-point scalar.
         sources: floating-point tensors that the target was computed from.
+        since: a number from `builder.begin_afresh`; what was computed before it is constant.
     """
     behind = _behind(sources)
-    found = _emit(builder, target, [source for source in sources if source not in behind])
+    found = _emit(builder, target, [s for s in sources if s not in behind], since)
     if behind:  # their way may lead through another source, so they have a node of their own
         rest = list(dict.fromkeys(source for source in sources if source in behind))
-        found |= dict(zip(rest, emit_gradient(builder, target, rest), strict=True))
+        found |= dict(zip(rest, emit_gradient(builder, target, rest, since), strict=True))
     return [found.get(source) for source in sources]
 
 
@@ -44,9 +47,11 @@ def _behind(sources: Sequence[Value]) -> set[Value]:
     return known & earlier
 
 
-def _emit(builder: Builder, target: Value, sources: Sequence[Value]) -> dict[Value, Value | None]:
+def _emit(
+    builder: Builder, target: Value, sources: Sequence[Value], since: int
+) -> dict[Value, Value | None]:
     """Return the derivatives by sources of which none was computed from another."""
-    nodes = list(between(target, sources))
+    nodes = list(between(target, sources, lambda node: builder.number_of(node) < since))
     reached = reaching(nodes, target)
     chosen = list(dict.fromkeys(source for source in sources if source in reached))
     if not chosen:
@@ -56,12 +61,21 @@ def _emit(builder: Builder, target: Value, sources: Sequence[Value]) -> dict[Val
     return dict(zip(chosen, results[1:], strict=True))
 
 
-def between(target: Value, sources: Sequence[Value]) -> Iterator[Node]:
-    """Yield the nodes on a differentiable way from a source to the target, in order."""
+def between(
+    target: Value, sources: Sequence[Value], is_fixed: Callable[[Node], bool]
+) -> Iterator[Node]:
+    """Yield the nodes on a differentiable way from a source to the target, in order.
+
+    No way leads through a fixed node.
+    """
     ends = set(sources)
     for node in ancestors(target, ends):
         smooth = [value for value in results_of(node) if is_smooth(value)]
-        flows = any(value in ends for value in node.inputs) and node.op not in STOPS
+        flows = (
+            any(value in ends for value in node.inputs)
+            and node.op not in STOPS
+            and not is_fixed(node)
+        )
         if flows and smooth:
             ends.update(smooth)
             yield node

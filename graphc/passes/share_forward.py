@@ -28,14 +28,22 @@ class ShareForward:
     def __call__(self, graph: Graph) -> tuple[Graph, tuple[Event, ...]]:
         """Return the graph in which nothing is computed both inside and beside a gradient node."""
         events: list[Event] = []
-        for place in range(sum(node.op == OP for node in graph.nodes)):
-            node = [node for node in graph.nodes if node.op == OP][place]
+        while (found := _next(graph)) is not None:
+            node, twins, wanted = found
+            graph = _shared(graph, node, twins, wanted)
+            events.append(Event(self.name, node.scope, node.op, None))
+        return graph, tuple(events)
+
+
+def _next(graph: Graph) -> tuple[Node, dict[Value, Value], list[Value]] | None:
+    """Return the first gradient node that something can be taken from: never one a second time."""
+    for node in graph.nodes:
+        if node.op == OP:
             twins = _twins(graph, node)
             wanted = _used_elsewhere(graph, node, twins)
             if wanted:
-                graph = _shared(graph, node, twins, wanted)
-                events.append(Event(self.name, node.scope, node.op, None))
-        return graph, tuple(events)
+                return node, twins, wanted
+    return None
 
 
 def _key(node: Node, inputs: tuple[Value | None, ...]) -> Any:

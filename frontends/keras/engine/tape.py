@@ -20,10 +20,11 @@ UNCONNECTED = ("none", "zero")
 class GradientTape:
     """Gives gradients of what is computed inside, as TensorFlow's class of this name.
 
-    In a step that is being traced everything is known anyway, so the tape only remembers what the
-    variables were when it was entered. Outside of any step it begins a trace of its own, which is
-    compiled and run when its results are looked at. A gradient may be asked for inside or after the
-    `with`, more than once, and of tensors that another tape's gradient went into.
+    In a step that is being traced everything is known anyway, so the tape only remembers what there
+    was when it was entered: that is constant, but for variables and watched tensors. Outside of any
+    step it begins a trace of its own, which is compiled and run when its results are looked at. A
+    gradient may be asked for inside or after the `with`, more than once, and of tensors that
+    another tape's gradient went into.
 
     Args:
         persistent: accepted; every tape may be asked more than once.
@@ -37,11 +38,13 @@ class GradientTape:
         self._trace: TraceScope | None = None
         self._entry: Any = None
         self._before: dict[int, Any] = {}
+        self._since = 0  # what was computed before is constant
 
     def __enter__(self) -> Self:
         self._entry = lazily()
         self._trace = self._entry.__enter__()
         self._before = dict(self._trace.values)
+        self._since = self._trace.builder.begin_afresh()
         return self
 
     def __exit__(
@@ -114,9 +117,9 @@ class GradientTape:
             return [None] * len(sources)
         values = [None if s is None else trace.as_value(s) for s in symbols]
         wanted = [value for value in values if value is not None and is_smooth(value)]
-        by_value = dict(
-            zip(wanted, emit_gradient(trace.builder, trace.as_value(total), wanted), strict=True)
-        )
+        since = self._since if trace is self._trace else 0
+        slopes = emit_gradient(trace.builder, trace.as_value(total), wanted, since)
+        by_value = dict(zip(wanted, slopes, strict=True))
         found = [None if value is None else by_value.get(value) for value in values]
         return [None if value is None else trace.symbol(value) for value in found]
 
