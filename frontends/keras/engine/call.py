@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.keras.engine.host import HostTensor
 from graphc.keras.engine.masks import get_mask, set_mask
+from graphc.keras.engine.scope import current_trace
 from graphc.keras.engine.settings import is_float_dtype
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor, Symbol
@@ -81,7 +82,9 @@ def convert_argument(value: Any, policy: Any, autocast: bool) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "OSU":
             return value
-        value = jnp.asarray(value)
+        trace = current_trace()
+        known = None if trace is None else trace.known(value)  # one that a tape watches
+        value = jnp.asarray(value) if known is None else known
     if not is_tensor_like(value):
         return value
     dtype = policy.compute_dtype

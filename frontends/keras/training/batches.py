@@ -46,6 +46,12 @@ class BatchFeed:
         self.model, self.mode, self.source = model, mode, source
         self.shuffle = shuffle and source.ordered
         self.class_weight, self.limit = class_weight, limit
+        if source.endless and limit is None:
+            raise ValueError(
+                f"A {source.kind} without end needs to be told where an epoch ends. Expected "
+                f"`{'steps_per_epoch' if mode == 'train' else 'steps'}` to be given (of validation "
+                "data `validation_steps`). Received: none"
+            )
         self._count = source.count  # of a pass; found out by the first where it is not known
         self._pass: Iterator[Any] | None = None
         self._seen = 0  # batches of the present pass

@@ -15,6 +15,8 @@ import numpy as np
 
 from graphc.keras.utils.py_dataset import PyDataset
 
+ENDLESS = -1  # TensorFlow's cardinality of what has no end
+
 
 def _nothing() -> None:
     pass
@@ -31,6 +33,7 @@ class Source:
         count: the batches of a pass; None where it is not known, or there is no end.
         ordered: whether batches have numbers, so that `fit` can shuffle them.
         once: whether there is one pass only, which goes on from epoch to epoch.
+        endless: whether a pass is known to have no end.
         begin, end: called before and after every epoch.
     """
 
@@ -39,6 +42,7 @@ class Source:
     count: int | None = None
     ordered: bool = False
     once: bool = False
+    endless: bool = False
     begin: Callable[[], None] = _nothing
     end: Callable[[], None] = _nothing
 
@@ -139,8 +143,13 @@ def _from_loader(x: Any) -> Source:
 
 
 def _from_tensorflow(x: Any) -> Source:
-    count = int(x.cardinality())  # negative where it is unknown, or there is no end
-    return Source("tf.data.Dataset", lambda _: x.as_numpy_iterator(), count if count >= 0 else None)
+    count = int(x.cardinality())
+    return Source(
+        "tf.data.Dataset",
+        lambda _: x.as_numpy_iterator(),
+        count if count >= 0 else None,
+        endless=count == ENDLESS,
+    )
 
 
 def _from_generator(x: Iterator[Any]) -> Source:
@@ -155,7 +164,7 @@ def _from_iterable(x: Any) -> Source:
 KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
     (lambda x: isinstance(x, PyDataset), _from_py_dataset),
     (_is_a("DataLoader", "torch.utils.data"), _from_loader),
-    (_is_a("DatasetV2", "tensorflow.python"), _from_tensorflow),
+    (lambda x: hasattr(x, "cardinality") and _is_iterable(x), _from_tensorflow),
     (lambda x: isinstance(x, (types.GeneratorType, Iterator)), _from_generator),
     (_is_iterable, _from_iterable),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,6 +84,48 @@ class BatchDataset:
 
         return replace(self, passes=passes)
 
+    def prefetch(self, buffer_size: int = -1) -> BatchDataset:
+        """Return the data set as it is: `fit` reads ahead by itself."""
+        return self
+
+    def repeat(self, count: int | None = None) -> BatchDataset:
+        """Return a data set of `count` passes over this one.
+
+        Raises:
+            ValueError: no count: the data set must end (`fit` repeats it for every epoch).
+        """
+        if count is None or count < 0:
+            raise ValueError(
+                "A data set without end has no length. Expected `repeat(count)`, or no `repeat`: "
+                f"`fit` begins a new pass with every epoch. Received: count={count}"
+            )
+        passes = (self.passes for _ in range(count))
+        made = list(passes)
+        return replace(
+            self,
+            passes=lambda: itertools.chain.from_iterable(one() for one in made),
+            length=self.length * count,
+        )
+
+    def shuffle(
+        self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool = True
+    ) -> BatchDataset:
+        """Return a data set that gives the elements (batches, where it is batched) in random order.
+
+        Args:
+            buffer_size: how many elements are held to choose the next one from.
+            seed: of the order; drawn from Python's `random` when not given.
+            reshuffle_each_iteration: whether every pass has an order of its own.
+        """
+        seed = random.getrandbits(31) if seed is None else seed
+        numbers = itertools.count()
+
+        def passes() -> Iterator[Any]:
+            number = next(numbers) if reshuffle_each_iteration else 0
+            return _drawn(iter(self), max(1, buffer_size), np.random.default_rng([seed, number]))
+
+        return replace(self, passes=passes)
+
     def unbatch(self) -> BatchDataset:
         """Return a data set of the single samples.
 
@@ -110,6 +153,17 @@ class BatchDataset:
 
     def __repr__(self) -> str:
         return f"<BatchDataset of {self.length} elements>"
+
+
+def _drawn(elements: Iterator[Any], size: int, rng: np.random.Generator) -> Iterator[Any]:
+    """Yield elements, each drawn from the next `size`."""
+    held = list(itertools.islice(elements, size))
+    while held:
+        place = int(rng.integers(len(held)))
+        held[place], last = held[-1], held[place]
+        held.pop()
+        held.extend(itertools.islice(elements, 1))
+        yield last
 
 
 def groups(elements: Iterator[Any], size: int) -> Iterator[list[Any]]:

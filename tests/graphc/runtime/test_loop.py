@@ -32,9 +32,10 @@ _count = jax.jit(
 
 @dataclass
 class FakeStep:
-    """What a pace asks of a step."""
+    """What a pace and a run ask of a step."""
 
     mode: str = "train"
+    watched: bool = False
 
 
 @dataclass
@@ -86,6 +87,29 @@ def test_every_step_is_done_once_however_long_the_chunks(form: str, chunk: int) 
     else:
         assert [begin for begin, _ in program.calls] == list(range(0, 10, chunk))
         assert program.calls[-1][1] == 10
+
+
+def test_a_chunk_is_no_longer_than_there_is_room() -> None:
+    done: list[tuple[int, int]] = []
+    left = [2]
+
+    def note(step: int, steps: int, logs: Any) -> None:
+        done.append((step, steps))
+        left[0] = 2 if left[0] == steps else left[0] - steps
+
+    program = FakeProgram()
+    _epoch(program, 7, 5, Hooks(room=lambda: left[0], done=note))
+    assert program.calls == [(0, 2), (2, 4), (4, 6), (6, 7)]
+    assert done == [(1, 2), (3, 2), (5, 2), (6, 1)]
+
+
+def test_the_first_bad_step_of_a_chunk_is_told() -> None:
+    program = FakeProgram("step", step=FakeStep(watched=True))
+    told = iter([-1, 1, 2])
+    program.run = lambda carry, *rest: (carry, (carry * 1.0, np.int32(next(told))))  # type: ignore[method-assign]
+    owner = Owner(program)
+    logs = run_epoch(owner.run, 3, Pace(1e-9), Hooks(), Interrupt())
+    assert int(logs[-1]) == 1
 
 
 def test_hooks_surround_chunks_and_see_the_logs() -> None:

@@ -156,3 +156,13 @@ def test_a_long_loop_keeps_nothing():
         if round_ == 20:
             before = alive()
     assert alive() < before + 200
+
+
+def test_a_watched_numpy_array_is_known_to_layers():
+    x = np.ones((2, 6), "float32")
+    layer = layers.Dense(1, kernel_initializer="ones")
+    layer.build((None, 6))
+    with keras.GradientTape() as tape:
+        tape.watch(x)
+        y = ops.sum(ops.square(layer(x)))
+    np.testing.assert_allclose(tape.gradient(y, x), np.full((2, 6), 12.0))
