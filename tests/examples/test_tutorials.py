@@ -110,14 +110,19 @@ def assert_prints(output: str, patterns: list[str]) -> None:
         position = found.end()
 
 
-@pytest.mark.parametrize("name", PRINTS)
+PRINTED = list(PRINTS)
+
+
+@pytest.mark.parametrize("name", PRINTED)
 def test_runs_unmodified(name: str, tmp_path: Path, keras_home: Path) -> None:
     output = run_python(tmp_path, keras_home, "-m", "graphc", "run", str(EXAMPLES / f"{name}.py"))
     assert_prints(output, PRINTS[name])
     assert sorted(path.name for path in tmp_path.glob("*.png")) == PLOTS.get(name, [])
 
 
-@pytest.mark.parametrize("name", PRINTS)
+@pytest.mark.parametrize(
+    "name", [PRINTED[0], *(pytest.param(name, marks=pytest.mark.slow) for name in PRINTED[1:])]
+)
 def test_runs_with_the_import_changed(name: str, tmp_path: Path, keras_home: Path) -> None:
     script = tmp_path / f"{name}.py"
     script.write_text(with_import_changed((EXAMPLES / f"{name}.py").read_text()))

@@ -29,12 +29,20 @@ from graphc.spec import TensorSpec
 class LazySymbol(Symbol):
     """A symbol that becomes numbers when it is asked for them."""
 
-    __slots__ = ("scope",)
+    __slots__ = ("_array", "_scope", "_scope_known")
 
     def __init__(self, value: Value, scope: LazyScope) -> None:
         super().__init__(value)
-        self.scope = scope
+        self._array: jax.Array | None = None
+        # Once the numbers are there, a symbol that is kept must not keep all that they came from.
+        self._scope: LazyScope | None = scope
+        self._scope_known = weakref.ref(scope)
         scope.live.append(weakref.ref(self))
+
+    @property
+    def scope(self) -> LazyScope | None:
+        """The trace that it belongs to, while that is still there."""
+        return self._scope or self._scope_known()
 
     def numpy(self) -> np.ndarray:
         """Return the numbers."""
@@ -42,7 +50,11 @@ class LazySymbol(Symbol):
 
     def array(self) -> jax.Array:
         """Return the numbers as a JAX array."""
-        return self.scope.array_of(self.value)
+        if self._array is None:
+            assert self._scope is not None
+            self._array = self._scope.array_of(self.value)
+            self._scope = None
+        return self._array
 
     def item(self) -> Any:
         """Return the only number."""

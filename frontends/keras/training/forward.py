@@ -177,7 +177,7 @@ def _spec(leaf: Any) -> TensorSpec:
 
 def _training_of(model: Any, args: Any, kwargs: Any) -> bool:
     if not model._call_arguments.training:
-        return False
+        return bool(kwargs.get("training"))  # for the layers inside
     named = model._call_arguments.named(args, kwargs)
     return bool(named.get("training"))
 

@@ -34,6 +34,23 @@ def test_it_is_dropped_where_nothing_asks_for_it(library, training):
 
 
 @pytest.mark.parametrize("library", [real, ours])
+def test_a_model_that_does_not_take_it_trains_its_layers(library):
+    class Plain(library.Model):
+        def __init__(self):
+            super().__init__()
+            self.norm = library.layers.BatchNormalization(momentum=0.0)
+
+        def call(self, x):
+            return self.norm(x)
+
+    model = Plain()
+    model(3 * X)
+    np.testing.assert_array_equal(np.asarray(model.norm.moving_mean), np.zeros(4))
+    model(3 * X, training=True)
+    np.testing.assert_allclose(np.asarray(model.norm.moving_mean), 3 * np.ones(4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("library", [real, ours])
 def test_other_arguments_are_refused(library):
     with pytest.raises(TypeError, match="foo"):
         library.layers.Dense(3)(X, foo=1)

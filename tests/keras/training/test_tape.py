@@ -1,6 +1,7 @@
 """`GradientTape` outside of any step: loops that people write themselves."""
 
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -156,6 +157,18 @@ def test_a_long_loop_keeps_nothing():
         if round_ == 20:
             before = alive()
     assert alive() < before + 200
+
+
+def test_a_result_that_is_kept_keeps_nothing_else():
+    v = keras.Variable(np.ones(10, "float32"))
+    batch = np.ones((1000, 10), "float32")
+    alive = weakref.ref(batch)
+    with keras.GradientTape() as tape:
+        loss = ops.sum(ops.multiply(batch, v))
+    assert float(loss) == 10000
+    del tape, batch
+    gc.collect()
+    assert alive() is None and float(loss) == 10000
 
 
 def test_a_watched_numpy_array_is_known_to_layers():
