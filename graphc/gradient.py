@@ -6,7 +6,7 @@ the pass `share_forward` takes what the rest of the graph uses of it from the gr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from jax import numpy as jnp
 
@@ -29,7 +29,7 @@ def emit_gradient(
         sources: floating-point tensors that the target was computed from.
         since: a number from `builder.begin_afresh`; what was computed before it is constant.
     """
-    behind = _behind(sources)
+    behind = _behind(builder, sources, since)
     found = _emit(builder, target, [s for s in sources if s not in behind], since)
     if behind:  # their way may lead through another source, so they have a node of their own
         rest = list(dict.fromkeys(source for source in sources if source in behind))
@@ -37,14 +37,16 @@ def emit_gradient(
     return [found.get(source) for source in sources]
 
 
-def _behind(sources: Sequence[Value]) -> set[Value]:
-    """Return the sources that another source was computed from."""
-    known = set(sources)
-    made = [source for source in known if any(v is not None for v in source.node.inputs)]
+def _behind(builder: Builder, sources: Sequence[Value], since: int) -> set[Value]:
+    """Return the sources that another source was computed from, not earlier than `since`."""
+    made = [source for source in set(sources) if builder.number_of(source.node) >= since]
     earlier = {
-        value for source in made for node in ancestors(source, set()) for value in node.inputs
+        value
+        for source in made
+        for node in ancestors(source, lambda node: builder.number_of(node) < since)
+        for value in node.inputs
     }
-    return known & earlier
+    return set(sources) & earlier
 
 
 def _emit(
@@ -69,13 +71,9 @@ def between(
     No way leads through a fixed node.
     """
     ends = set(sources)
-    for node in ancestors(target, ends):
+    for node in ancestors(target, is_fixed, ends):
         smooth = [value for value in results_of(node) if is_smooth(value)]
-        flows = (
-            any(value in ends for value in node.inputs)
-            and node.op not in STOPS
-            and not is_fixed(node)
-        )
+        flows = any(value in ends for value in node.inputs) and node.op not in STOPS
         if flows and smooth:
             ends.update(smooth)
             yield node
@@ -117,18 +115,23 @@ def closed(
     return Body(builder.finish([inner[value] for value in outputs])), captured
 
 
-def ancestors(target: Value, ends: set[Value]) -> list[Node]:
-    """Return the nodes that the target was computed by, in order, not looking behind `ends`."""
+def ancestors(
+    target: Value, is_fixed: Callable[[Node], bool], ends: Collection[Value] = ()
+) -> list[Node]:
+    """Return the nodes that the target was computed by, in order.
+
+    Neither fixed nodes nor what is behind `ends` is looked at.
+    """
     found: dict[Node, None] = {}
-    stack = [(target.node, target in ends)]
+    stack = [] if target in ends or is_fixed(target.node) else [(target.node, False)]
     while stack:
         node, ready = stack.pop()
         if ready:
             found.setdefault(node)
         elif node not in found:
             stack.append((node, True))
-            inputs = [v for v in node.inputs if v is not None and v not in ends]
-            stack.extend((value.node, False) for value in reversed(inputs))
+            inputs = [v.node for v in node.inputs if v is not None and v not in ends]
+            stack.extend((one, False) for one in reversed(inputs) if not is_fixed(one))
     return list(found)
 
 
