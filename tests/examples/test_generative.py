@@ -21,6 +21,7 @@ def run(monkeypatch, tmp_path):
         for key, value in environment.items():
             monkeypatch.setenv(key, str(value))
         monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(EXAMPLES)
         spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
