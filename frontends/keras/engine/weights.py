@@ -159,11 +159,20 @@ class LayerWeights:
         ]
         return [*added, *penalties]
 
+    @per_version
+    def _metric_attributes(self) -> list[Any]:
+        """The metrics that are attributes of the layer or of those inside."""
+        return tracking.unique(
+            item
+            for layer in self._flatten_layers()
+            for name, item in vars(layer).items()
+            if hasattr(item, "update_state") and name not in tracking.UNTRACKED
+        )
+
     @property
     def metrics(self) -> list[Any]:
         """The metrics that are attributes of the layer or of those inside."""
-        found = [item for one in self._flatten_layers() for item in tracking.attributes(one)]
-        return tracking.unique(item for item in found if hasattr(item, "update_state"))
+        return self._metric_attributes
 
     @property
     def metrics_variables(self) -> list[Variable]:

@@ -14,7 +14,7 @@ class StatelessState:
     @property
     def variables(self) -> list[Variable]:
         """The state."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `variables`.")
 
     def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> list[Any]:
         """Return what the state becomes from `metric_variables`; nothing is really set."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.keras.engine.weights import per_version
 from graphc.keras.metrics import Mean, Metric
 from graphc.keras.training.compile_loss import CompileLoss
 from graphc.keras.training.compile_metrics import CompileMetrics
@@ -18,7 +17,7 @@ class ModelMetrics:
     _compile_loss: CompileLoss | None
     _compile_metrics: CompileMetrics | None
     _loss_tracker: Mean | None
-    _flatten_layers: Any
+    _metric_attributes: list[Metric]
 
     @property
     def metrics(self) -> list[Any]:
@@ -28,27 +27,12 @@ class ModelMetrics:
             found.append(self._loss_tracker)
             found += [self._compile_metrics] if self._compile_metrics is not None else []
             found += self._compile_loss.metrics if self._compile_loss is not None else []
-        return found + self._own_metrics
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The state of all metrics."""
-        return [variable for metric in self.metrics for variable in metric.variables]
+        return found + self._metric_attributes
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of `metrics`."""
         return [metric.name for metric in self.metrics]
-
-    @per_version
-    def _own_metrics(self) -> list[Metric]:
-        known = {id(self._loss_tracker), id(self._compile_metrics)}
-        return [
-            item
-            for layer in self._flatten_layers()
-            for item in vars(layer).values()
-            if isinstance(item, Metric) and id(item) not in known
-        ]
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the results of all metrics by name."""
