@@ -149,7 +149,8 @@ class Run:
             carry, logs = self.program.run(carry, shared, self.data, self.order, *bounds)
             self.put(carry)
             self.fresh = False
-            calls.append(logs[-1] if self.program.step.watched else -1)
+            if self.program.step.watched:
+                calls.append(logs[-1])
         return lambda: _last(jax.device_get(logs), jax.device_get(calls))
 
 

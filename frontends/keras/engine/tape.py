@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Self
 
 from graphc.gradient import emit_gradient, is_smooth
@@ -47,14 +46,9 @@ class GradientTape:
         self._since = self._trace.builder.begin_afresh()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop; what was computed stays known."""
-        self._entry.__exit__(kind, error, trace)
+        self._entry.__exit__(*error)
 
     def watch(self, tensor: Any) -> None:
         """Count tensors among the sources."""

@@ -31,7 +31,8 @@ class EagerSteps:
             logs = self.step(rows, training=True)
             watch.failed_eagerly(step, logs.get("loss"))
             callbacks.on_train_batch_end(step, logs)
-            resume.after_steps(place.epoch, step + 1, 1, logs)
+            if resume.counts_steps:
+                resume.after_steps(place.epoch, step + 1, 1, logs)
             if self.model.stop_training:
                 break
         return logs

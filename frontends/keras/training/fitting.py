@@ -119,9 +119,10 @@ class Epochs:
             return EagerSteps(self.model).train_epoch(
                 batches, self.callbacks, place, resume, self.watch
             )
+        noted = partial(resume.after_steps, place.epoch) if resume.counts_steps else None
         return run_windows(
             self.feed.windows(seed, place.epoch, place.done), self.callbacks, interrupt,
-            done=place.done, logs=place.logs, resume=partial(resume.after_steps, place.epoch),
+            done=place.done, logs=place.logs, resume=noted,
             room=resume.room, watch=self.watch, stop=lambda: self.model.stop_training,
         )  # fmt: skip
 

@@ -77,17 +77,20 @@ class Resume:
         )
         return place
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether `after_steps` has something to do."""
+        return self._every is not None
+
     def room(self) -> int | None:
         """Return how many steps there are until the next snapshot inside an epoch."""
         return self._left if self._every else None
 
     def after_steps(self, epoch: int, done: int, steps: int, logs: dict[str, Any]) -> None:
         """Note that `steps` were done, `done` of the epoch in all; take a snapshot when due."""
-        if not self._every:
-            return
         self._left -= steps
         if self._left <= 0:
-            self._left = self._every
+            self._left = self._every or 0
             self._save(Place(epoch, done, logs))
 
     def after_epoch(self, epoch: int) -> None:
