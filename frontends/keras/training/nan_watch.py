@@ -31,7 +31,10 @@ class NonFiniteLossError(GraphcError, FloatingPointError):
 
 @dataclass(frozen=True)
 class NanReport:
-    """Where a training broke. Epoch, step and rows count from 0; `rows` are those of the data."""
+    """Where a training broke.
+
+    Epoch, step and rows count from 0; `rows` are those of the data, where they can be told.
+    """
 
     epoch: int
     step: int
@@ -49,8 +52,8 @@ class NanReport:
         text = f"{head}. The first {found.kind} arose {what}{layer}{line}"
         if not found.rows:
             return f"{text}."
-        batch, data = _listed(found.rows), _listed(self.rows)
-        return f"{text}, in {batch} of the batch, which are {data} of the data."
+        text = f"{text}, in {_listed(found.rows)} of the batch"
+        return f"{text}, which are {_listed(self.rows)} of the data." if self.rows else f"{text}."
 
 
 def _listed(rows: tuple[int, ...]) -> str:
@@ -167,8 +170,8 @@ class NanWatch:
         return find_culprit(step.graph, run.program.target, params, state, inputs, step.batch)
 
     def _rows(self, window: Any, step: int, culprit: Culprit | None) -> tuple[int, ...]:
-        """Return the rows of the data for those of the batch."""
-        if culprit is None:
+        """Return the rows of the data for those of the batch, where that is made of arrays."""
+        if culprit is None or not window.whole:
             return ()
         first = window.offset + step * window.bound.traced.step.batch
         places = [first + row for row in culprit.rows]

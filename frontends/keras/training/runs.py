@@ -233,19 +233,23 @@ def _two_parts(
 
 @dataclass
 class Window:
-    """Steps that one program does on data that is on the device: the first row at `offset`."""
+    """Steps that one program does on data that is on the device: the first row at `offset`.
+
+    `whole` says that the data is all there is, so that its rows have the numbers of the user's.
+    """
 
     bound: Bound
     data: DeviceData
     order: Any
     offset: int
     steps: int
+    whole: bool = False
 
 
 def resident(parts: list[Part], data: DeviceData, order: Any) -> Iterator[Window]:
     """Yield the windows of an epoch over data that lives on the device."""
     for part in parts:
-        yield Window(part.bound, data, order, part.offset, part.steps)
+        yield Window(part.bound, data, order, part.offset, part.steps, whole=True)
 
 
 def streamed(parts: list[Part], rows: Rows, order: Any, batch: int) -> Iterator[Window]:
@@ -272,7 +276,7 @@ def between(windows: Iterable[Window], first: int, end: int, batch: int) -> Iter
         done += window.steps
         if steps > 0:
             offset = window.offset + skipped * batch
-            yield Window(window.bound, window.data, window.order, offset, steps)
+            yield replace(window, offset=offset, steps=steps)
         if done >= end:
             return
 

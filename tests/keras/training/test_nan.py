@@ -140,6 +140,21 @@ def test_eager_steps_stop_too():
     assert model.stop_training
 
 
+def test_rows_of_batches_that_come_one_by_one_are_those_of_the_batch_alone():
+    x, y = data()
+    x[20] = 1e30
+
+    def batches():
+        for at in range(0, 64, 16):
+            yield x[at : at + 16], y[at : at + 16]
+
+    model = model_of()
+    model.fit(batches(), steps_per_epoch=4, verbose=0, on_nan="stop")
+    report = model.nan_report
+    assert (report.step, report.culprit.rows, report.rows) == (1, (4,), ())
+    assert str(report).endswith("in rows 4 of the batch.")
+
+
 def test_another_choice_is_refused():
     with pytest.raises(ValueError, match="on_nan"):
         report_of(model_of(), "explode")
