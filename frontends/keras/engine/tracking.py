@@ -31,11 +31,16 @@ RUN_ATTRIBUTES = frozenset(
 )  # fmt: skip
 
 
+def is_metric(item: Any) -> bool:
+    """Return whether `item` is a metric; preprocessing layers too have an `update_state`."""
+    return hasattr(item, "stateless_update_state")
+
+
 def is_structural(owner: Any, name: str, new: Any) -> bool:
     """Return whether setting an attribute may change what a layer owns or computes."""
     if isinstance(new, (Variable, SeedGenerator)) or hasattr(new, "_inbound_nodes"):
         return True
-    if hasattr(new, "update_state"):  # a metric of the layer's own
+    if is_metric(new):
         return True
     known = vars(owner)
     if name == "built":

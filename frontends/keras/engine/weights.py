@@ -165,8 +165,8 @@ class LayerWeights:
         return tracking.unique(
             item
             for layer in self._flatten_layers()
-            for name, item in vars(layer).items()
-            if hasattr(item, "update_state") and name not in tracking.UNTRACKED
+            for item in tracking.attributes(layer)
+            if tracking.is_metric(item)
         )
 
     @property
