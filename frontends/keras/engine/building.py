@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.keras.engine.call import is_tensor_like
+from graphc.keras.engine.name_scope import current_path, scope_of
 
 INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "input_dim", "batch_shape", "batch_size")
 
@@ -19,7 +20,9 @@ def marking_built(build: Any) -> Any:
 
     @functools.wraps(build)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = build(self, *args, **kwargs)
+        with scope_of(self):
+            self._path = current_path()
+            result = build(self, *args, **kwargs)
         shapes = dict(list(signature.bind(self, *args, **kwargs).arguments.items())[1:])
         self._build_shapes_dict = shapes
         self._build_shapes = next(iter(shapes.values()), None)

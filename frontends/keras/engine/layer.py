@@ -31,6 +31,7 @@ from graphc.keras.engine.dispatch import apply, infer_call
 from graphc.keras.engine.dtype_policy import DTypePolicy, get_policy
 from graphc.keras.engine.input_spec import check_input
 from graphc.keras.engine.lookups import LOOKUPS
+from graphc.keras.engine.name_scope import current_path, scope_of
 from graphc.keras.engine.opaque import open_or_opaque
 from graphc.keras.engine.operation import Operation, record_call
 from graphc.keras.engine.remat import current_remat_scope
@@ -96,6 +97,8 @@ class Layer(LayerWeights, Operation):
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self.activity_regularizer = LOOKUPS["regularizer"](activity_regularizer)
         self._build_shapes: Any = None
+        self._path: str | None = None
+        self._parent_path: str | None = None
         self._call_arguments = CallArguments(self.call)
         self._input_shape_arg = take_input_shape(kwargs)
         if kwargs:
@@ -209,7 +212,7 @@ class Layer(LayerWeights, Operation):
         fill_masks(arguments, named, kwargs)
         first = next(iter(named.values()), None)
         masks = kwargs.get("mask") if kwargs.get("mask") is not None else mask_of(first)
-        with training_phase(training), autocast(self._autocast_dtype()):
+        with training_phase(training), autocast(self._autocast_dtype()), scope_of(self):
             outputs = self._call_in_scope(args, kwargs)
         self._hand_on_masks(first, outputs, masks)
         return outputs
@@ -265,6 +268,8 @@ class Layer(LayerWeights, Operation):
         if type(self).build is not Layer.build:
             self.build(*arguments.values())
             return
+        with scope_of(self):
+            self._path = current_path()
         self._build_shapes_dict = arguments
         self._build_shapes = next(iter(arguments.values()), None)
         self.built = True
@@ -310,9 +315,9 @@ class Layer(LayerWeights, Operation):
         return self.dtype_policy.variable_dtype
 
     @property
-    def path(self) -> str:
-        """The layer's name as the start of its variables' paths."""
-        return self.name
+    def path(self) -> str | None:
+        """Names of the layers around it when it was built, and its own; None before that."""
+        return self._path
 
     @property
     def input(self) -> Any:

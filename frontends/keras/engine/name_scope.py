@@ -35,6 +35,8 @@ class name_scope:  # noqa: N801 (Keras's name)
                 f"Received: name={name}"
             )
         self.name, self.caller = name, caller
+        if override_parent is None and deduplicate:
+            override_parent = getattr(caller, "_parent_path", None)
         self.deduplicate, self.override_parent = deduplicate, override_parent
         self._token: Token[tuple[name_scope, ...]] | None = None
 
@@ -55,11 +57,24 @@ class name_scope:  # noqa: N801 (Keras's name)
             _STACK.reset(self._token)
 
 
-def path_of(name: str) -> str:
-    """Return the path of something of this name that is made now."""
+def current_path() -> str:
+    """Return the path of the scopes that are open, "" outside all."""
     parts: list[str] = []
     for scope in _STACK.get():
         if scope.override_parent is not None:
             parts = [part for part in scope.override_parent.split("/") if part]
         parts.append(scope.name)
-    return "/".join([*parts, name])
+    return "/".join(parts)
+
+
+def path_of(name: str) -> str:
+    """Return the path of something of this name that is made now."""
+    path = current_path()
+    return f"{path}/{name}" if path else name
+
+
+def scope_of(layer: Any) -> name_scope:
+    """Return a layer's own scope; where it is opened first is where the layer stays."""
+    if layer._parent_path is None:
+        layer._parent_path = current_path()
+    return name_scope(layer.name, caller=layer)

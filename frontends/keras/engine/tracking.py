@@ -17,6 +17,7 @@ UNTRACKED = frozenset(
         "_inbound_nodes", "_outbound_nodes", "input_spec", "_losses", "_constructed_with", "_remat",
         "_listed", "optimizer", "_parents", "_compile_loss", "_compile_metrics", "_loss_tracker",
         "_record", "_programs", "_build_shapes", "history", "_call_arguments", "dtype_policy",
+        "_user_parts", "_compile_config",
     }
 )  # fmt: skip
 _PLAIN = (str, int, float, bool, bytes, type(None))

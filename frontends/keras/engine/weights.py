@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.keras.engine import tracking
 from graphc.keras.engine.lookups import LOOKUPS
-from graphc.keras.engine.name_scope import path_of
+from graphc.keras.engine.name_scope import name_scope
 from graphc.keras.engine.scope import current_scope
 from graphc.keras.engine.variable import Variable
 from graphc.keras.engine.version import Version, structural_change
@@ -57,11 +57,11 @@ class LayerWeights:
         if initializer is None:
             initializer = "glorot_uniform" if "float" in str(dtype) else "zeros"
         shape = () if shape is None else tuple(shape)
-        variable = Variable(
-            LOOKUPS["initializer"](initializer), shape, dtype, trainable, autocast, aggregation,
-            name=name,
-        )  # fmt: skip
-        variable.path = path_of(f"{self.path}/{variable.name}")
+        with name_scope(self.name, caller=self):
+            variable = Variable(
+                LOOKUPS["initializer"](initializer), shape, dtype, trainable, autocast,
+                aggregation, name=name,
+            )  # fmt: skip
         variable.regularizer = LOOKUPS["regularizer"](regularizer)
         variable.constraint = LOOKUPS["constraint"](constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras.engine.layer import Layer
+from graphc.keras.engine.name_scope import scope_of
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
 
 
@@ -41,10 +42,8 @@ class Wrapper(Layer):
 
 
 def build_inside(outer: Layer, inner: Any, input_shape: Any) -> None:
-    """Build `inner` unless it is built; the paths of its variables then start with `outer`'s."""
-    if inner.built:
-        return
-    inner.build(input_shape)
-    inner.built = True
-    for variable in inner.weights:
-        variable.path = f"{outer.path}/{variable.path}"
+    """Build `inner`, unless it is built, as a part of `outer`."""
+    if not inner.built:
+        with scope_of(outer):
+            inner.build(input_shape)
+        inner.built = True

@@ -7,6 +7,7 @@ from typing import Any
 from graphc.keras.engine import tracking
 from graphc.keras.engine.layer import Layer
 from graphc.keras.engine.masks import set_mask
+from graphc.keras.engine.name_scope import current_path, scope_of
 from graphc.keras.engine.settings import auto_name
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.version import structural_change
@@ -92,8 +93,10 @@ class Sequential(Model):
 
     def _connect(self, tensor: KerasTensor) -> None:
         outputs = tensor
-        for layer in self._chain:
-            outputs = layer(outputs)
+        with scope_of(self):
+            self._path = current_path()
+            for layer in self._chain:
+                outputs = layer(outputs)
         self._record = Record(tensor, outputs)
         self.built = True
 

@@ -16,7 +16,9 @@ Y = X.sum(axis=1, keepdims=True)
 
 
 def fit(folder, epochs=3, **kwargs):
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d"), layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, name="d"), layers.Dense(1)], name="net"
+    )
     model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
     board = TensorBoard(folder, **kwargs)
     history = model.fit(
@@ -54,8 +56,8 @@ def test_metrics_of_each_epoch(tmp_path):
 def test_histograms_images_and_speed(tmp_path):
     fit(tmp_path, histogram_freq=2, write_images=True, write_steps_per_second=True)
     train = read(tmp_path, "train")
-    assert [e.step for e in train.Tensors("d/kernel/histogram")] == [0, 2]
-    assert train.Images("d/kernel/image")[0].height == 4
+    assert [e.step for e in train.Tensors("net/d/kernel/histogram")] == [0, 2]
+    assert train.Images("net/d/kernel/image")[0].height == 4
     assert all(rate > 0 for _, rate in series(train, "epoch_steps_per_second"))
 
 

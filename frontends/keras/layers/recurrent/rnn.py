@@ -116,9 +116,7 @@ class RNN(Layer):
 
     def _make_states(self, batch_size: int) -> None:
         def state(value: Any) -> Variable:
-            made = Variable(value, trainable=False, dtype=self.variable_dtype, name="rnn_state")
-            made.path = f"{self.path}/rnn_state"
-            return made
+            return Variable(value, trainable=False, dtype=self.variable_dtype, name="rnn_state")
 
         with entered(None):  # arrays, even while a graph is traced
             first = self.get_initial_state(batch_size)
