@@ -31,18 +31,15 @@ class Pace:
     """Chooses chunk lengths: a guess from FLOPs first, then from what was measured."""
 
     seconds_per_step: float
-    per_batch: bool = False
 
     @classmethod
-    def of(cls, program: Program, per_batch: bool) -> Pace:
+    def of(cls, program: Program) -> Pace:
         """Return a pace for a program."""
         work = program.flops * (3 if program.step.mode == "train" else 1)
-        return cls(STEP_OVERHEAD + work / GUESSED_FLOPS, per_batch)
+        return cls(STEP_OVERHEAD + work / GUESSED_FLOPS)
 
     def length(self, remaining: int) -> int:
         """Return how many steps the next chunk takes."""
-        if self.per_batch:
-            return 1
         fixed = config.CHUNK.value
         wanted = fixed or max(1, int(TARGET_SECONDS / self.seconds_per_step))
         return min(remaining, wanted)
@@ -54,9 +51,13 @@ class Pace:
 
 @dataclass
 class Interrupt:
-    """A Ctrl-C that waits for the end of the chunk, so that no donated array is lost."""
+    """A Ctrl-C that waits for the end of the chunk, so that no donated array is lost.
+
+    Outside chunks, in callbacks and while data is awaited, it comes through at once.
+    """
 
     pending: bool = False
+    holding: bool = False
 
     def check(self) -> None:
         """Raise the Ctrl-C that arrived meanwhile."""
@@ -64,10 +65,19 @@ class Interrupt:
             self.pending = False
             raise KeyboardInterrupt
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let Ctrl-C wait for the next `check`."""
+        self.holding = True
+        try:
+            yield
+        finally:
+            self.holding = False
+
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Hold Ctrl-C back until `check`; a second one within a chunk comes through at once."""
+    """Make Ctrl-C wait where chunks hold it; a second one within a chunk comes through at once."""
     flag = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield flag
@@ -78,7 +88,7 @@ def interruptible() -> Iterator[Interrupt]:
         return
 
     def handler(number: int, frame: Any) -> None:
-        if flag.pending:
+        if flag.pending or not flag.holding:
             signal.default_int_handler(number, frame)
         flag.pending = True
 
@@ -175,7 +185,8 @@ def _run_chunks(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Inter
         length = min(pace.length(left), hooks.room() or left)
         hooks.before(position)
         started = time.perf_counter()
-        logs = run.steps(position, position + length)()
+        with interrupt.held():
+            logs = run.steps(position, position + length)()
         pace.observe(length, time.perf_counter() - started)
         position += length
         hooks.after(position - 1, logs)

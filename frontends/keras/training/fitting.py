@@ -23,6 +23,7 @@ from graphc.keras.training.own_steps import own_step
 from graphc.keras.training.resume import Place, Resume
 from graphc.keras.training.runs import empty_buffers, run_windows
 from graphc.keras.training.sources import source_of
+from graphc.keras.training.step_hooks import StepHooks
 from graphc.runtime.loop import Interrupt, interruptible
 from graphc.runtime.stream import segment_steps
 
@@ -57,7 +58,9 @@ class Held:
         if model.run_eagerly:
             logs = EagerSteps(model).test(self.feed.batches(0, 0))
         else:
-            logs = run_windows(self.feed.windows(0, 0), callbacks, interrupt)
+            heard = StepHooks(callbacks, "test", model.steps_per_execution)
+            logs = run_windows(self.feed.windows(0, 0), heard, interrupt)
+            heard.finish(logs)
         callbacks.on_test_end(logs)
         return logs
 
@@ -119,12 +122,15 @@ class Epochs:
             return EagerSteps(self.model).train_epoch(
                 batches, self.callbacks, place, resume, self.watch
             )
+        heard = StepHooks(self.callbacks, "train", self.model.steps_per_execution, place.done)
         noted = partial(resume.after_steps, place.epoch) if resume.counts_steps else None
-        return run_windows(
-            self.feed.windows(seed, place.epoch, place.done), self.callbacks, interrupt,
-            done=place.done, logs=place.logs, resume=noted,
-            room=resume.room, watch=self.watch, stop=lambda: self.model.stop_training,
+        logs = run_windows(
+            self.feed.windows(seed, place.epoch, place.done), heard, interrupt,
+            logs=place.logs, resume=noted, room=resume.room, watch=self.watch,
+            stop=lambda: self.model.stop_training,
         )  # fmt: skip
+        heard.finish(logs)
+        return logs
 
 
 def prediction_of(
@@ -151,17 +157,21 @@ def predict_rows(model: Any, rows: Rows, batch: int, limit: int, callbacks: Call
     if rows.count <= batch and own_step(model, "predict") is None:
         callbacks.on_predict_batch_begin(0)
         outputs = model._forward.predict(model, rows)
-        callbacks.on_predict_batch_end(0)
+        callbacks.on_predict_batch_end(model.steps_per_execution - 1)
         return outputs
     feed = Feed(model, "predict", rows, batch, limit=limit)
+    heard = StepHooks(callbacks, "predict", model.steps_per_execution)
     if feed.fits:
-        return _predict_resident(feed, callbacks)
+        outputs = _predict_resident(feed, heard)
+        heard.finish({})
+        return outputs
     size = segment_steps(rows.leaves, batch) * batch
     count = min(rows.count, limit * batch)
     parts = [
-        _predict_resident(_resident(feed, slice(start, min(start + size, count))), callbacks, start)
+        _predict_resident(_resident(feed, slice(start, min(start + size, count))), heard)
         for start in range(0, count, size)
     ]
+    heard.finish({})
     return map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
@@ -172,14 +182,13 @@ def _resident(feed: Feed, rows: slice) -> Feed:
     return part
 
 
-def _predict_resident(feed: Feed, callbacks: CallbackList, first: int = 0) -> Any:
-    """Return the outputs for rows on the device, the first of which is row `first` of them all."""
+def _predict_resident(feed: Feed, heard: StepHooks) -> Any:
+    """Return the outputs for rows on the device."""
     traced = feed.parts[0].bound.traced
     size = -(-max(feed.data.capacity, feed.rows.count) // feed.batch) * feed.batch
     buffers = empty_buffers(traced, size)
-    done, windows = first // feed.batch, feed.windows(0, 0)
     with interruptible() as interrupt:
-        run_windows(windows, callbacks, interrupt, done=done, buffers=buffers)
+        run_windows(feed.windows(0, 0), heard, interrupt, buffers=buffers)
     count = min(feed.rows.count, feed.steps * feed.batch)
     arrays = [np.array(np.asarray(buffer)[:count]) for buffer in buffers]
     return traced.outputs.unflatten(arrays)
@@ -190,14 +199,14 @@ def predict_batches(feed: BatchFeed, callbacks: CallbackList) -> Any:
     if feed.model.run_eagerly:
         return EagerSteps(feed.model).predict(feed.batches(0, 0))
     found: list[Any] = []
-    done = 0
+    heard = StepHooks(callbacks, "predict", feed.model.steps_per_execution)
     with interruptible() as interrupt:
         for window in feed.windows(0, 0):
             traced = window.bound.traced
             buffers = empty_buffers(traced, window.data.capacity)
-            run_windows([window], callbacks, interrupt, done=done, buffers=buffers)
-            done += window.steps
+            run_windows([window], heard, interrupt, buffers=buffers)
             end = min(window.data.count, window.offset + window.steps * traced.step.batch)
             arrays = [np.array(np.asarray(one)[window.offset : end]) for one in buffers]
             found.append(traced.outputs.unflatten(arrays))
+    heard.finish({})
     return map_structure(lambda *arrays: np.concatenate(arrays), *found)

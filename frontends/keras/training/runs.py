@@ -11,20 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from graphc import config
-from graphc.keras.callbacks.batch_hooks import overrides_batch_hooks
-from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.config.messages import print_message
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.own_steps import own_step
+from graphc.keras.training.step_hooks import StepHooks
 from graphc.keras.training.tracer import TracedStep, build_by_trace, is_watched, trace_step
 from graphc.lower import default_target
 from graphc.passes import PASSES
 from graphc.pipeline import selected_passes
 from graphc.programs import cache_info
 from graphc.runtime.data import DeviceData
-from graphc.runtime.loop import Hooks, Interrupt, Pace, Run, run_epoch
+from graphc.runtime.loop import Interrupt, Pace, Run, run_epoch
 from graphc.runtime.step import Mode, Program, Shared, TrainState, program_for
 from graphc.runtime.store import StateStore
 from graphc.runtime.stream import segment_steps, segments
@@ -283,10 +282,9 @@ def between(windows: Iterable[Window], first: int, end: int, batch: int) -> Iter
 
 def run_windows(
     windows: Iterable[Window],
-    callbacks: CallbackList,
+    heard: StepHooks,
     interrupt: Interrupt,
     *,
-    done: int = 0,
     buffers: Any = None,
     logs: dict[str, Any] | None = None,
     resume: Callable[[int, int, dict[str, Any]], None] | None = None,
@@ -294,13 +292,12 @@ def run_windows(
     watch: NanWatch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """Run the steps of one epoch under the callbacks; return the logs after the last one.
+    """Run steps of one epoch under the callbacks; return the logs after the last one.
 
     Args:
         windows: the steps.
-        callbacks: what is called around them.
+        heard: what is called around them.
         interrupt: a Ctrl-C that waits.
-        done: steps of the epoch that were run before.
         buffers: where predictions go.
         logs: those after the steps done before.
         resume: called after each chunk with the steps done in all, those of the chunk, and logs.
@@ -310,16 +307,15 @@ def run_windows(
     """
     logs = dict(logs or {})
     for window in windows:
-        bound, steps = window.bound, window.steps
-        mode = bound.program.step.mode
-        per_batch = overrides_batch_hooks(callbacks, mode)
+        bound, steps, done = window.bound, window.steps, heard.done
         run = bound.run(window.data, window.order, window.offset, fresh=done == 0, buffers=buffers)
-        hooks = _hooks(bound.traced, callbacks, mode, per_batch, done, stop)
-        hooks = replace(hooks, room=room, done=_noted(bound.traced, done, resume))
+        hooks = heard.around(bound.traced.logs, stop)
+        hooks = replace(
+            hooks, room=_smaller(hooks.room, room), done=_noted(bound.traced, done, resume)
+        )
         hooks = hooks if watch is None else watch.around(hooks, bound, run, window, done)
-        values = run_epoch(run, steps, Pace.of(bound.program, per_batch), hooks, interrupt)
+        values = run_epoch(run, steps, Pace.of(bound.program), hooks, interrupt)
         logs = bound.traced.logs(values)
-        done += steps
         if stop():
             break
     return logs
@@ -335,29 +331,11 @@ def _noted(
     return note
 
 
-def _hooks(
-    traced: TracedStep,
-    callbacks: CallbackList,
-    mode: Mode,
-    per_batch: bool,
-    done: int,
-    stop: Callable[[], bool],
-) -> Hooks:
-    def logs_of(values: Any) -> dict[str, Any]:
-        return traced.logs(values) if mode != "predict" else {}
+def _smaller(*limits: Callable[[], int | None]) -> Callable[[], int | None]:
+    def limit() -> int | None:
+        return min((found for one in limits if (found := one()) is not None), default=None)
 
-    def chunk_end(step: int, values: Any) -> None:
-        callbacks.on_chunk_end(done + step, logs_of(values))
-
-    if not per_batch:
-        return Hooks(after=chunk_end, stop=stop)
-    begin = getattr(callbacks, f"on_{mode}_batch_begin")
-    end = getattr(callbacks, f"on_{mode}_batch_end")
-    return Hooks(
-        lambda step: begin(done + step),
-        lambda step, values: end(done + step, logs_of(values)),
-        stop,
-    )
+    return limit
 
 
 def empty_buffers(traced: TracedStep, rows: int) -> list[Any]:

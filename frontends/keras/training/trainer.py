@@ -28,12 +28,13 @@ from graphc.keras.training.labels import check_labels
 from graphc.keras.training.model_metrics import ModelMetrics
 from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.runs import StepCache
+from graphc.keras.training.state_tree import StateTree
 from graphc.keras.training.steps import Steps
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import interruptible
 
 
-class Trainer(Steps, ModelMetrics):
+class Trainer(Steps, ModelMetrics, StateTree):
     """The half of `Model` that trains."""
 
     def __init__(self) -> None:
@@ -73,7 +74,8 @@ class Trainer(Steps, ModelMetrics):
             metrics: names, functions or `Metric`s, by output.
             weighted_metrics: metrics that sample and class weights apply to.
             run_eagerly: call the layers step by step on arrays, for debugging.
-            steps_per_execution: accepted; the loop chooses how many steps a call does.
+            steps_per_execution: for how many steps batch hooks are called once; how many one
+                compiled call does is the loop's own choice.
             auto_scale_loss: under the policy `mixed_float16`, wrap the optimizer in a
                 `LossScaleOptimizer`.
 
@@ -91,7 +93,7 @@ class Trainer(Steps, ModelMetrics):
         self._user_parts = (loss, metrics, weighted_metrics)
         self._loss_tracker = Mean(name="loss")
         self.run_eagerly, self.jit_compile = run_eagerly, jit_compile
-        self.steps_per_execution = steps_per_execution
+        self.steps_per_execution = whole_number(steps_per_execution, "steps_per_execution", least=1)
         self.stop_training = False
         self.compiled = True
         self._compile_config = {

@@ -147,7 +147,7 @@ def test_shared_values_are_asked_for_before_every_chunk() -> None:
 
 
 def test_pace_guesses_from_arithmetic_and_then_measures() -> None:
-    light, heavy = (Pace.of(FakeProgram(flops=f), False) for f in (0, 10**9))  # type: ignore[arg-type]
+    light, heavy = (Pace.of(FakeProgram(flops=f)) for f in (0, 10**9))  # type: ignore[arg-type]
     assert light.seconds_per_step == STEP_OVERHEAD
     assert heavy.seconds_per_step > light.seconds_per_step
     assert heavy.length(1000) == 1 < light.length(10**9)
@@ -159,16 +159,17 @@ def test_pace_guesses_from_arithmetic_and_then_measures() -> None:
 
 def test_inference_is_guessed_a_third_of_training() -> None:
     guesses = [
-        Pace.of(FakeProgram(flops=10**9, step=FakeStep(mode)), False).seconds_per_step  # type: ignore[arg-type]
+        Pace.of(FakeProgram(flops=10**9, step=FakeStep(mode))).seconds_per_step  # type: ignore[arg-type]
         for mode in ("train", "test")
     ]
     assert guesses[0] - STEP_OVERHEAD == pytest.approx(3 * (guesses[1] - STEP_OVERHEAD))
 
 
-def test_per_batch_hooks_make_chunks_of_one() -> None:
-    pace = Pace(1e-9, per_batch=True)
+def test_room_bounds_a_chunk() -> None:
+    owner, begun = Owner(FakeProgram()), []
     with config.CHUNK(10):
-        assert pace.length(100) == 1
+        run_epoch(owner.run, 9, Pace(1.0), Hooks(before=begun.append, room=lambda: 4), Interrupt())
+    assert begun == [0, 4, 8]
 
 
 def _interrupt_at(number: int) -> Any:
@@ -216,8 +217,13 @@ def test_a_second_ctrl_c_comes_through_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_ctrl_c_between_chunks_is_raised_when_leaving() -> None:
-    with pytest.raises(KeyboardInterrupt), interruptible():
+def test_a_ctrl_c_outside_chunks_comes_through_at_once() -> None:
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_held_ctrl_c_is_raised_when_leaving() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible() as interrupt, interrupt.held():
         signal.raise_signal(signal.SIGINT)
 
 
@@ -226,7 +232,11 @@ def test_an_error_is_not_replaced_by_a_ctrl_c() -> None:
         signal.raise_signal(signal.SIGINT)
         raise RuntimeError("its own")
 
-    with pytest.raises(RuntimeError, match="its own"), interruptible():
+    with (
+        pytest.raises(RuntimeError, match="its own"),
+        interruptible() as interrupt,
+        interrupt.held(),
+    ):
         fail()
 
 
