@@ -10,6 +10,7 @@ from graphc.keras.callbacks.history import History
 from graphc.keras.callbacks.lambda_callback import LambdaCallback
 from graphc.keras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from graphc.keras.callbacks.model_checkpoint import ModelCheckpoint
+from graphc.keras.callbacks.orbax_checkpoint import OrbaxCheckpoint
 from graphc.keras.callbacks.progbar_logger import ProgbarLogger
 from graphc.keras.callbacks.remote_monitor import RemoteMonitor
 from graphc.keras.callbacks.swap_ema_weights import SwapEMAWeights
@@ -26,6 +27,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",

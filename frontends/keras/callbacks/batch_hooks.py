@@ -4,8 +4,8 @@ from typing import Any
 
 from graphc.keras.callbacks.callback import Callback
 from graphc.keras.callbacks.callback_list import CallbackList
-from graphc.keras.callbacks.model_checkpoint import ModelCheckpoint
 from graphc.keras.callbacks.progbar_logger import ProgbarLogger
+from graphc.keras.callbacks.saving_callback import SavingCallback
 from graphc.keras.callbacks.tensorboard import TensorBoard
 
 BATCH_HOOKS = {
@@ -35,7 +35,7 @@ def _needs_call(callback: Any, hook: str) -> bool:
     if hook in vars(callback):  # a LambdaCallback keeps its functions in the object
         return True
     function = getattr(type(callback), hook, None)
-    if function is ModelCheckpoint.on_train_batch_end:
+    if function is SavingCallback.on_train_batch_end:
         return callback.save_freq != "epoch"
     if function in (TensorBoard.on_train_batch_begin, TensorBoard.on_train_batch_end):
         return callback.calls_each_batch

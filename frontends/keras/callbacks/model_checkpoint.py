@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from graphc.keras.callbacks.callback import Logs
-from graphc.keras.callbacks.monitor import MonitorCallback
-from graphc.keras.utils.progbar import print_message
+from graphc.keras.callbacks.saving_callback import SavingCallback
 
 
-class ModelCheckpoint(MonitorCallback):
+class ModelCheckpoint(SavingCallback):
     """Saves the model after every epoch or every `save_freq` steps.
 
     Args:
@@ -42,47 +41,15 @@ class ModelCheckpoint(MonitorCallback):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        super().__init__(monitor, mode, initial_value_threshold)
+        super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         self.filepath = os.fspath(filepath)
-        self.verbose = verbose
-        self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
-        self._steps_since_save = 0
-        self._last_batch = -1
-        self._epoch = 0
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise ValueError(
-                "Expected `save_freq` to be 'epoch' or a number of steps. "
-                f"Received: save_freq={save_freq}"
-            )
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings):
             raise ValueError(
                 f"Expected `filepath` to end in {' or '.join(endings)} with "
                 f"save_weights_only={save_weights_only}. Received: filepath={self.filepath}"
             )
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if isinstance(self.save_freq, int) and self._is_due(batch, self.save_freq):
-            self._save(self._epoch, batch, logs or {})
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
-            self._save(epoch, None, logs or {})
-
-    def _is_due(self, batch: int, every: int) -> bool:
-        """Counts steps over the epochs' ends; several may have passed since the last call."""
-        new_epoch = batch <= self._last_batch
-        self._steps_since_save += batch + 1 if new_epoch else batch - self._last_batch
-        self._last_batch = batch
-        if self._steps_since_save < every:
-            return False
-        self._steps_since_save = 0
-        return True
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
         filepath = self._format_path(epoch, batch, logs)
@@ -126,10 +93,6 @@ class ModelCheckpoint(MonitorCallback):
         )
         self.best = current
         return True
-
-    def _report(self, epoch: int, message: str) -> None:
-        if self.verbose > 0:
-            print_message(f"\nEpoch {epoch + 1}: {message}")
 
     def _format_path(self, epoch: int, batch: int | None, logs: Logs) -> str:
         fields = {"epoch": epoch + 1} | ({} if batch is None else {"batch": batch + 1}) | logs
