@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from generative import build_gan, build_vae
 
 Arrays = dict[str, np.ndarray]
 
@@ -188,7 +189,33 @@ def scaled_with_channel(arrays: Mapping[str, np.ndarray]) -> Arrays:
     }
 
 
-COMMON = {"first_cold": 1.0, "first_warm": 1.0, "predict": 2.0}
+def load_clothes() -> Source:
+    """The packaged pictures of clothes."""
+    from graphc.samples import load_fashion_mnist
+
+    (x, _), _ = load_fashion_mnist()
+    return Source({"x": x}, f"packaged Fashion-MNIST sample, {len(x):,} images")
+
+
+def load_few_clothes() -> Source:
+    """As many of them as make twenty steps of 128."""
+    source = load_clothes().head(2560)
+    return Source(source.arrays, f"{source.text}; the first {len(source.arrays['x']):,}")
+
+
+def as_pictures(arrays: Mapping[str, np.ndarray]) -> Arrays:
+    """Pictures float32 [N, 28, 28, 1] from -1 to 1."""
+    return {"x": arrays["x"][..., None].astype("float32") / 127.5 - 1}
+
+
+def as_own_targets(arrays: Mapping[str, np.ndarray]) -> Arrays:
+    """Pictures float32 [N, 28, 28, 1] from 0 to 1, which are also what is to come out."""
+    x = arrays["x"][..., None].astype("float32") / 255
+    return {"x": x, "y": x}
+
+
+FIRST = {"first_cold": 1.0, "first_warm": 1.0}
+COMMON = FIRST | {"predict": 2.0}
 
 WORKLOADS = {
     workload.name: workload
@@ -208,6 +235,14 @@ WORKLOADS = {
         Workload(
             "convnet", "MNIST convnet", build_convnet, load_few_digits, scaled_with_channel,
             batch=128, epochs=1, targets={"epoch": 2.0, "epoch_validated": 2.0} | COMMON,
+        ),
+        Workload(
+            "vae", "convolutional VAE", build_vae, load_few_clothes, as_own_targets,
+            batch=128, epochs=1, targets={"epoch": 1.5} | COMMON,
+        ),
+        Workload(
+            "gan", "small DCGAN, two optimizers", build_gan, load_few_clothes, as_pictures,
+            batch=128, epochs=1, targets={"epoch": 1.5} | FIRST,
         ),
     )
 }  # fmt: skip
