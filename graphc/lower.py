@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, cast
 
 import jax
@@ -20,11 +21,15 @@ Plan = dict[Node, Choice]
 
 def default_target() -> Target:
     """Return the target of JAX's default backend, under the tiers that the knobs allow."""
-    tiers = config.KERNELS.value
+    return _target(jax.default_backend(), tuple(config.KERNELS.value))
+
+
+@cache
+def _target(platform: str, tiers: tuple[str, ...]) -> Target:
     unknown = sorted(set(tiers) - set(TIERS))
     if unknown:
         raise ValueError(f"GRAPHC_KERNELS: expected tiers among {TIERS}. Received: {unknown}")
-    return Target(jax.default_backend(), tuple(tiers) or TIERS)
+    return Target(platform, tiers or TIERS)
 
 
 def plan(graph: Graph, target: Target) -> Plan:

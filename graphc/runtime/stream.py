@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -105,6 +105,8 @@ class Prefetch(Generic[T]):
     def close(self) -> None:
         """Stop the thread; one that is still making an item is left to end by itself."""
         self._stopped.set()
+        with suppress(queue.Full):
+            self._ready.put_nowait(("end", None))  # for another thread that waits for an item
         self._thread.join(timeout=0.5)  # Ctrl-C is to stop within a second
 
     def _opened(self, kind: str, content: Any) -> T:

@@ -38,9 +38,10 @@ class Rows:
         """The number of rows."""
         return int(self.leaves[0].shape[0])
 
+    @cached_property
     def signature(self) -> Any:
         """What a trace depends on: structure, and shape of a row and dtype of every array."""
-        shapes = tuple((leaf.shape[1:], str(leaf.dtype)) for leaf in self.leaves)
+        shapes = tuple((leaf.shape[1:], leaf.dtype) for leaf in self.leaves)
         absent = tuple(leaf is None for leaf in flatten(self.structure))
         return structure_of(self.structure), absent, shapes
 

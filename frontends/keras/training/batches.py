@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import chain, islice
 from typing import Any
 
@@ -137,11 +136,24 @@ class BatchFeed:
         source.end()
 
     def windows(self, seed: int, epoch: int, done: int = 0) -> Iterator[Window]:
-        """Yield the steps of one epoch but the first `done`."""
-        with closing(Prefetch(self.batches(seed, epoch, done), AHEAD)) as ready:
-            for first in ready:
-                for size, group in self._groups([first, *ready.waiting(SEGMENT_STEPS - 1)]):
-                    yield from self._windows_of(size, group)
+        """Yield the steps of one epoch but the first `done`.
+
+        One thread reads batches, another lays the next ones out while the last ones are computed.
+        """
+        ready = Prefetch(self.batches(seed, epoch, done), AHEAD)
+        laid_out = Prefetch(self._laid_out(ready), 1)
+        try:
+            for size, whole, data in laid_out:
+                yield from self._windows_of(size, whole, data)
+        finally:
+            ready.close()
+            laid_out.close()
+
+    def _laid_out(self, ready: Prefetch[Rows]) -> Iterator[tuple[int, Rows, DeviceData]]:
+        """Yield the rows of a step, those of several, and the same on the device."""
+        for first in ready:
+            for size, group in self._groups([first, *ready.waiting(SEGMENT_STEPS - 1)]):
+                yield (size, *_joined(size, group))
 
     def _order(self, seed: int, epoch: int) -> list[int] | None:
         if not self.source.ordered:
@@ -167,7 +179,7 @@ class BatchFeed:
                 yield size, group
                 group = []
             if not group:
-                form = rows.signature()
+                form = rows.signature
                 size = self._sizes[form] = max(self._sizes.get(form, 0), rows.count)
             group.append(rows)
         if group:
@@ -177,25 +189,29 @@ class BatchFeed:
         return (
             group[-1].count == size >= rows.count
             and len(group) < _steps_of(rows, size)
-            and rows.signature() == group[0].signature()
+            and rows.signature == group[0].signature
         )
 
-    def _windows_of(self, size: int, group: list[Rows]) -> Iterator[Window]:
-        """Return the steps of a group: on arrays whose size depends on the form of a batch only."""
-        first = group[0]
-        capacity, count = _steps_of(first, size) * size, sum(rows.count for rows in group)
-        columns = zip(*(rows.leaves for rows in group), strict=True)
-        arrays = [_joined(column, count, -(-count // size) * size, capacity) for column in columns]
-        whole = Rows(*first.pack([array[:count] for array in arrays]))
+    def _windows_of(self, size: int, whole: Rows, data: DeviceData) -> Iterator[Window]:
         parts = plan_parts(self.model._programs, self.model, self.mode, whole, size, shuffled=False)
         if self.mode != "predict":
             check_labels(parts[0].bound.traced, whole)
         if self.mode == "train" and not self._linted:
             lint(self.model, parts[0].bound.traced, whole)
             self._linted = True
-        data = DeviceData(tuple(put(array) for array in arrays), count)
         for part in parts:
             yield Window(part.bound, data, None, part.offset, part.steps)
+
+
+def _joined(size: int, group: list[Rows]) -> tuple[Rows, DeviceData]:
+    """Return the rows of a group as one, and on the device: arrays as long for every such group."""
+    first = group[0]
+    capacity, count = _steps_of(first, size) * size, sum(rows.count for rows in group)
+    columns = zip(*(rows.leaves for rows in group), strict=True)
+    used = -(-count // size) * size
+    arrays = [_in_one(column, count, used, capacity) for column in columns]
+    whole = Rows(*first.pack([array[:count] for array in arrays]))
+    return whole, DeviceData(tuple(put(array) for array in arrays), count)
 
 
 def _steps_of(rows: Rows, size: int) -> int:
@@ -204,7 +220,7 @@ def _steps_of(rows: Rows, size: int) -> int:
     return max(1, min(SEGMENT_STEPS, SEGMENT_BYTES // max(1, row * size)))
 
 
-def _joined(column: Any, count: int, used: int, capacity: int) -> Any:
+def _in_one(column: Any, count: int, used: int, capacity: int) -> Any:
     """Return the arrays one after the other, `capacity` rows; those past `used` are never read."""
     first = column[0]
     if len(column) == 1 and count == capacity:

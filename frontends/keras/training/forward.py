@@ -80,12 +80,21 @@ class BoundForward:
         """Run on flat arrays; keep new state in training mode."""
         return self.executable(*leaves)
 
+    def infer(self, leaf: Any) -> Any:
+        """Run on the one array that the model takes, with nothing around it; NumPy arrays."""
+        scalars = [np.float32(read()) for read in self.scalars]
+        params, state = self.store.claim().peek("params"), self.store.peek("state")
+        arrays, _ = self.executable.run(params, state, (_device(leaf), *scalars))
+        return self.outputs.unflatten([np.array(array) for array in arrays])
+
 
 class Forward:
     """The forward programs of one model, made anew when its structure changed."""
 
     def __init__(self) -> None:
         self._bound: OrderedDict[Any, BoundForward] = OrderedDict()
+        self._small: OrderedDict[Any, BoundForward] = OrderedDict()
+        self._latest: tuple[Any, BoundForward] | None = None  # what ran on which rows, unpadded
 
     def call(self, model: Any, call: Any, args: Any, kwargs: Any) -> Any:
         """Call the model: on arrays through a compiled program, else as a layer."""
@@ -115,16 +124,34 @@ class Forward:
     def predict(self, model: Any, rows: Rows) -> Any:
         """Return outputs for a few rows as NumPy arrays; sizes share programs by powers of two."""
         build_by_trace(model, rows, rows.count)
-        count = rows.count
-        leaves = rows.leaves
+        count, leaves = rows.count, (given := rows.leaves)
         bound = self._get(model, model.__call__, (rows.x,), {}, "infer", None)
         if bound.separable and count & (count - 1):
             padded = 1 << count.bit_length()
             leaves = [_repeat_first(np.asarray(leaf), padded) for leaf in leaves]
             x = rows.pack(leaves)[0]
             bound = self._get(model, model.__call__, (x,), {}, "infer", None)
+        self._latest = (rows.x, bound) if leaves is given else None
         outputs = bound.run(leaves)
         return map_structure(lambda array: np.array(np.asarray(array)[:count]), outputs)
+
+    def again(self, x: Any, options: Any) -> Any:
+        """Return the outputs for one array as NumPy arrays, where `remember` knows how; else None.
+
+        Args:
+            x: what `predict` was given.
+            options: what else it was given.
+        """
+        if type(x) is not np.ndarray:
+            return None
+        bound = self._small.get(_form(x, options))
+        return None if bound is None else bound.infer(x)
+
+    def remember(self, x: Any, options: Any) -> None:
+        """Note the program that `predict` has just run, if it ran on these rows as they are."""
+        if self._latest is not None and self._latest[0] is x and type(x) is np.ndarray:
+            _put_last(self._small, _form(x, options), self._latest[1])
+        self._latest = None
 
     def executable_for(self, model: Any, inputs: Any, mode: Any, target: Any) -> Executable:
         """Return the executable for inputs given as arrays, specs or shapes."""
@@ -146,12 +173,23 @@ class Forward:
         )
         target = target or default_target()
         key = (structure_of((args, kwargs)), shapes, mode, target, Version.number, losses)
-        if key not in self._bound:
-            self._bound[key] = BoundForward(model, call, args, kwargs, mode, target, losses)
-            while len(self._bound) > KEPT:
-                self._bound.popitem(last=False)
-        self._bound.move_to_end(key)
-        return self._bound[key]
+        bound = self._bound.get(key)
+        if bound is None:
+            bound = BoundForward(model, call, args, kwargs, mode, target, losses)
+        _put_last(self._bound, key, bound)
+        return bound
+
+
+def _put_last(kept: OrderedDict[Any, BoundForward], key: Any, bound: BoundForward) -> None:
+    """Keep a program as the one used last, and let go of the one used longest ago."""
+    kept[key] = bound
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+
+
+def _form(x: np.ndarray, options: Any) -> Any:
+    return x.shape, x.dtype, options, Version.number, default_target()
 
 
 def _is_tensor(leaf: Any) -> bool:
@@ -176,6 +214,8 @@ def _spec(leaf: Any) -> TensorSpec:
 
 
 def _training_of(model: Any, args: Any, kwargs: Any) -> bool:
+    if len(args) == 1 and not kwargs:  # binding arguments takes as long as a small model
+        return False
     if not model._call_arguments.training:
         return bool(kwargs.get("training"))  # for the layers inside
     named = model._call_arguments.named(args, kwargs)

@@ -129,7 +129,7 @@ class StepCache:
         passes = selected_passes(PASSES, "train" if mode == "train" else "infer")
         optimizer = _structure(model) if mode == "train" and not own else None
         key = StepKey(
-            mode, rows.signature(), batch, masked, shuffled, default_target(), passes,
+            mode, rows.signature, batch, masked, shuffled, default_target(), passes,
             Version.number, optimizer, is_watched(model, mode),
         )  # fmt: skip
         if key not in self._bound:
@@ -306,6 +306,7 @@ def run_windows(
         stop: whether to stop, asked after each.
     """
     logs = dict(logs or {})
+    paces: dict[Program, Pace] = {}
     for window in windows:
         bound, steps, done = window.bound, window.steps, heard.done
         run = bound.run(window.data, window.order, window.offset, fresh=done == 0, buffers=buffers)
@@ -314,7 +315,8 @@ def run_windows(
             hooks, room=_smaller(hooks.room, room), done=_noted(bound.traced, done, resume)
         )
         hooks = hooks if watch is None else watch.around(hooks, bound, run, window, done)
-        values = run_epoch(run, steps, Pace.of(bound.program), hooks, interrupt)
+        pace = paces.setdefault(bound.program, Pace.of(bound.program))
+        values = run_epoch(run, steps, pace, hooks, interrupt)
         logs = bound.traced.logs(values)
         if stop():
             break
