@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphc import keras as ours
 from tests.oracle.pairing import MARKS, Data, check, labels, rows
 
 pytestmark = MARKS
@@ -233,3 +234,51 @@ def test_numpy_of_rank_one_is_a_column(keras: Any) -> None:
         return k.Sequential([k.Input((1,)), k.layers.Dense(4, "relu"), k.layers.Dense(1)])
 
     check(keras, build, Data(np.linspace(0, 1, 20), np.linspace(0, 2, 20)), _mse)
+
+
+def _recorded(k: Any, kind: str) -> Any:
+    inputs = k.Input((6,))
+    if kind.endswith("chain"):
+        inner = k.Sequential([k.Input((6,)), k.layers.Dropout(0.5)])
+    else:
+        inner = k.layers.Dropout(0.5)
+    return k.Model(inputs, inner(inputs, training=kind.startswith("on")))
+
+
+@pytest.mark.parametrize("kind", ["on", "off", "on, chain", "off, chain"])
+def test_a_recorded_training_holds_unless_the_call_says_otherwise(kind: str) -> None:
+    keras = pytest.importorskip("keras")
+    x = np.ones((2, 6), "float32")
+    found = []
+    for k in (ours, keras):
+        model = _recorded(k, kind)
+        outputs = [model(x), model(x, training=True), model(x, training=False)]
+        outputs.append(model.predict(x, verbose=0))
+        found.append([bool((np.asarray(output) != 1).any()) for output in outputs])
+    assert found[0] == found[1]
+
+
+def test_fine_tuning() -> None:
+    """Freeze a part that is called with training=False, train, thaw it, train on."""
+    keras = pytest.importorskip("keras")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 6)).astype("float32")
+    y = x[:, :1] * 2 + 1
+    found = []
+    for k in (ours, keras):
+        layers = [k.layers.Dense(5, activation="relu"), k.layers.BatchNormalization()]
+        base = k.Sequential([k.Input((6,)), *layers])
+        inputs = k.Input((6,))
+        model = k.Model(inputs, k.layers.Dense(1)(base(inputs, training=False)))
+        weights = np.random.default_rng(1)
+        model.set_weights([np.abs(weights.normal(size=w.shape)) for w in model.get_weights()])
+        losses = []
+        for thawed, rate in ((False, 1e-2), (True, 1e-3), (False, 1e-2)):
+            base.trainable = thawed
+            model.compile(k.optimizers.Adam(rate), "mse")
+            history = model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+            losses += [*history.history["loss"], len(model.trainable_variables)]
+        found.append((losses, model.get_weights()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4)
+    for one, two in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-5)

@@ -69,7 +69,7 @@ class Model(Trainer, Layer):
             for value, one in zip(values, flatten(mask), strict=True):
                 if one is not None and not isinstance(value, KerasTensor):
                     set_mask(value, one)
-        return self._record.run(values)
+        return self._record.run(values, training)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return None: each layer inside hands its own mask on."""

@@ -36,13 +36,18 @@ class Record:
         self.layers = [op for op in self.operations if isinstance(op, Layer)]
         _check_names(self.operations)
 
-    def run(self, inputs: list[Any]) -> Any:
-        """Replay the calls on tensors; each operation is called as it was, masks included."""
+    def run(self, inputs: list[Any], training: bool | None = None) -> Any:
+        """Replay the calls on tensors; each operation is called as it was, masks included.
+
+        As in Keras 3, a `training` that is given overrules one that a call was recorded with.
+        """
         env = {id(t): value for t, value in zip(self.input_tensors, inputs, strict=True)}
         for node in self.nodes:
             if node.is_input or all(id(tensor) in env for tensor in node.outputs):
                 continue
             args, kwargs = node.arguments.fill_in(env)
+            if training is not None and kwargs.get("training") is not None:
+                kwargs["training"] = training
             results = flatten(node.operation(*args, **kwargs))
             env.update({id(t): r for t, r in zip(node.outputs, results, strict=True)})
         return pack_as(self.outputs, [env[id(tensor)] for tensor in self.output_tensors])

@@ -36,6 +36,10 @@ class SlotVariables:
             self._make_slots(variables)
         self.built = True
 
+    def is_for(self, variables: Sequence[Variable]) -> bool:
+        """Return whether these are the variables that the optimizer was built with, in order."""
+        return list(variables) == self._trainable_variables
+
     def _make_slots(self, variables: Sequence[Variable]) -> None:
         self._trainable_variables = list(variables)
         self._places = {variable: i for i, variable in enumerate(variables)}

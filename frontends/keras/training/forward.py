@@ -31,7 +31,7 @@ class BoundForward:
     """One traced forward pass: its executable, bound to the model's variables."""
 
     def __init__(
-        self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any, losses: bool
+        self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any, direct: bool
     ) -> None:
         training = mode == "train"
         scope = TraceScope(model.trainable_variables, model.non_trainable_variables)
@@ -44,12 +44,13 @@ class BoundForward:
             return symbols[-1]
 
         traced_args, traced_kwargs = map_structure(symbol, (args, kwargs))
-        with entered(scope), training_phase(training):
+        # Called by the user without `training`, layers go by what they were called with, or default.
+        with entered(scope), training_phase(training or (None if direct else False)):
             outputs = call(*traced_args, **traced_kwargs)
         self.outputs = structure_of(outputs)
         self.losses: Any = ()  # those that layers added in the last run, where they are wanted
         self._count = len(flatten(outputs))
-        added = scope.losses if losses else []
+        added = scope.losses if direct else []
         values = [scope.as_value(leaf) for leaf in (*flatten(outputs), *added)]
         graph = scope.builder.finish(values, scope.updates() if training else ())
         self.store = StateStore(params=tuple(scope.params), state=tuple(scope.state))
@@ -114,7 +115,7 @@ class Forward:
             build_by_trace(model, rows, rows.count)
         training = _training_of(model, args, kwargs)
         mode = "train" if training else "infer"
-        bound = self._get(model, call, args, kwargs, mode, None, losses=True)
+        bound = self._get(model, call, args, kwargs, mode, None, direct=True)
         outputs = bound.run(tensors)
         if bound.losses:
             model._clear_losses()
@@ -164,7 +165,7 @@ class Forward:
 
     def _get(
         self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any,
-        losses: bool = False,
+        direct: bool = False,
     ) -> BoundForward:  # fmt: skip
         leaves = flatten((args, kwargs))
         shapes = tuple(
@@ -172,10 +173,10 @@ class Forward:
             for leaf in leaves
         )
         target = target or default_target()
-        key = (structure_of((args, kwargs)), shapes, mode, target, Version.number, losses)
+        key = (structure_of((args, kwargs)), shapes, mode, target, Version.number, direct)
         bound = self._bound.get(key)
         if bound is None:
-            bound = BoundForward(model, call, args, kwargs, mode, target, losses)
+            bound = BoundForward(model, call, args, kwargs, mode, target, direct)
         _put_last(self._bound, key, bound)
         return bound
 

@@ -92,6 +92,22 @@ def _logits_as_probabilities(model: Any, graph: Graph, rows: Rows) -> Iterator[F
             yield message, made
 
 
+def _labels_not_binary(model: Any, graph: Graph, rows: Rows) -> Iterator[Finding]:
+    leaves = dict(zip(graph.inputs, rows.leaves, strict=False))
+    for loss, made in _entropies(graph):
+        labels = leaves.get(_origin(loss.inputs[0])) if loss.inputs[0] is not None else None
+        if loss.op != "nn.binary_crossentropy" or labels is None or not labels.size:
+            continue
+        low, high = np.min(labels), np.max(labels)
+        if low < 0 or high > 1:
+            message = (
+                f"The loss binary_crossentropy wants targets from 0 to 1, and there are some from "
+                f"{low:g} to {high:g}. Map them to 0 and 1, or use sparse_categorical_crossentropy "
+                "for more than two classes."
+            )
+            yield message, made
+
+
 def _broadcast_loss(model: Any, graph: Graph, rows: Rows) -> Iterator[Finding]:
     count = len([leaf for leaf in flatten(rows.x) if leaf is not None])
     targets = set(graph.inputs[count : len(rows.leaves)])
@@ -148,11 +164,29 @@ def _unscaled_images(model: Any, graph: Graph, rows: Rows) -> Iterator[Finding]:
                 break
 
 
+def _training_overruled(model: Any, graph: Graph, rows: Rows) -> Iterator[Finding]:
+    record = getattr(model, "_record", None)
+    for node in () if record is None else record.nodes:
+        layer = node.operation
+        if node.arguments.kwargs.get("training") is not False or not layer.trainable_variables:
+            continue
+        inside = [one for one in layer._flatten_layers() if not one._sublayers()]
+        if any(one._call_arguments.training for one in inside):
+            message = (
+                f"Layer '{layer.name}' was called with training=False, which `fit` overrules, as "
+                "in Keras 3: it trains like the others. Set `trainable = False` on the "
+                "BatchNormalization layers inside that are to stay as they are."
+            )
+            yield message, None
+
+
 CHECKS: dict[str, Callable[[Any, Graph, Rows], Iterator[Finding]]] = {
     "softmax_as_logits": _softmax_as_logits,
     "logits_as_probabilities": _logits_as_probabilities,
+    "labels_not_binary": _labels_not_binary,
     "broadcast_loss": _broadcast_loss,
     "unused_input": _unused_input,
     "nothing_trainable": _nothing_trainable,
     "unscaled_images": _unscaled_images,
+    "training_overruled": _training_overruled,
 }

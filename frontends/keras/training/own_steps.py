@@ -31,7 +31,9 @@ METHODS = {"train": "train_step", "test": "test_step", "predict": "predict_step"
 def own_step(model: Any, mode: Mode) -> Callable[..., Any] | None:
     """Return the step that the model defines for a mode in place of the built-in one, if any."""
     method = getattr(model, METHODS[mode])
-    return None if hasattr(method, "built_in") else method
+    # Metrics of the user's own are results of the step, not of what it leaves in variables.
+    ours = mode == "predict" or hasattr(model.compute_metrics, "built_in")
+    return None if ours and hasattr(method, "built_in") else method
 
 
 def is_stateless(step: Callable[..., Any]) -> bool:

@@ -174,8 +174,19 @@ def _told(name: str, old: Any, new: Any) -> str:
 
 
 def _structure(model: Any) -> Any:
-    """Return what a training program depends on in the optimizer, and which one it is."""
-    model.optimizer.build(model.trainable_variables)
+    """Return what a training program depends on in the optimizer, and which one it is.
+
+    Raises:
+        ValueError: it was built for other variables than are trainable now.
+    """
+    variables = model.trainable_variables
+    model.optimizer.build(variables)
+    if not model.optimizer.is_for(variables):
+        raise ValueError(
+            f"The optimizer of model '{model.name}' was made for other weights than are trainable "
+            f"now. Expected: a new `compile()` with a new optimizer after `trainable` changed. "
+            f"Received: {len(variables)} trainable variables"
+        )
     return model.optimizer, model.optimizer.structure()
 
 

@@ -111,7 +111,7 @@ class Steps:
             training=training,
         )  # fmt: skip
         del losses  # `compute_loss` adds them up again
-        loss, known = self.stateless_compute_loss(
+        loss, (_, after, metrics) = self.stateless_compute_loss(
             trainable_variables, after, metrics_variables, x=x, y=y, y_pred=y_pred,
             sample_weight=sample_weight, training=training,
         )  # fmt: skip
@@ -120,7 +120,7 @@ class Steps:
             pairs = zip(model.optimizer.variables, optimizer_variables or (), strict=False)
             with StatelessScope(state_mapping=list(pairs)):
                 scaled = model.optimizer.scale_loss(loss)
-        return scaled, (loss, y_pred, *known)
+        return scaled, (loss, y_pred, after, metrics)
 
     def stateless_compute_loss(
         self,
@@ -132,14 +132,15 @@ class Steps:
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> tuple[Any, tuple[list[Any], list[Any]]]:
-        """Return the loss, and (non-trainable variables, metrics variables) after it."""
+    ) -> tuple[Any, tuple[Any, list[Any], list[Any]]]:
+        """Return the loss, and (trainable, non-trainable, metrics variables) after it."""
         model: Any = self
         groups = model.trainable_variables, model.non_trainable_variables, model.metrics_variables
         values = trainable_variables, non_trainable_variables, metrics_variables
         with StatelessScope(state_mapping=_pairs(groups, values)) as scope:
             loss = model._loss_of(x, y, y_pred, sample_weight, training=training)
-            return loss, (_now(scope, groups[1]), _now(scope, groups[2]))
+            after = _now(scope, groups[1]), _now(scope, groups[2])
+        return loss, (trainable_variables, *after)
 
     def _stateless_train_step(self, state: Any, data: Any) -> Any:
         model: Any = self

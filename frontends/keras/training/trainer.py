@@ -29,7 +29,7 @@ from graphc.keras.training.model_metrics import ModelMetrics
 from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.runs import StepCache
 from graphc.keras.training.state_tree import StateTree
-from graphc.keras.training.steps import Steps
+from graphc.keras.training.steps import Steps, built_in
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import interruptible
 
@@ -137,6 +137,7 @@ class Trainer(Steps, ModelMetrics, StateTree):
             total = apply("math.add", total, one)
         return total
 
+    @built_in
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the metrics of `compile` and return all results."""
         trace = current_trace()

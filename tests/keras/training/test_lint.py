@@ -39,6 +39,15 @@ def plain(y_true, y_pred):
     return ops.mean(ops.square(y_true - y_pred))
 
 
+def fine_tuned(inner, frozen=False):
+    base = keras.Sequential([keras.Input((4,)), inner])
+    base.trainable = not frozen
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(1)(base(inputs, training=False)))
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, :1], verbose=0)
+
+
 IMAGES = np.zeros((16, 5, 5, 1), "uint8")
 
 MISTAKES = [
@@ -50,6 +59,10 @@ MISTAKES = [
         layers.Dense(3), loss="sparse_categorical_crossentropy", y=LABELS)),
     ("logits_as_probabilities", "end the model", lambda: fit(
         layers.Dense(1), loss="binary_crossentropy")),
+    ("labels_not_binary", "from -1 to 1", lambda: fit(
+        layers.Dense(1, "sigmoid"), loss="binary_crossentropy", y=LABELS[:, None] - 1)),
+    ("labels_not_binary", "from 0 to 2", lambda: fit(
+        layers.Dense(1), loss=BINARY(from_logits=True), y=LABELS[:, None])),
     ("broadcast_loss", "one shape", lambda: fit(
         layers.Dense(3), loss=plain, y=np.zeros((32, 1)), x=X2)),
     ("broadcast_loss", r"\(32, 1\)", lambda: fit(layers.Dense(3), y=np.zeros((32, 1)), x=X2)),
@@ -59,6 +72,7 @@ MISTAKES = [
         layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1), x=IMAGES)),
     ("unscaled_images", "Rescaling", lambda: fit(
         layers.Flatten(), layers.Dense(1), x=IMAGES)),
+    ("training_overruled", "trainable = False", lambda: fine_tuned(layers.BatchNormalization())),
 ]  # fmt: skip
 FINE = [
     lambda: fit(layers.Dense(3, "softmax"), loss=SPARSE(), y=LABELS),
@@ -71,6 +85,8 @@ FINE = [
     lambda: fit(layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(1), x=IMAGES),
     lambda: fit(layers.BatchNormalization(), layers.Flatten(), layers.Dense(1), x=IMAGES),
     lambda: fit(layers.Flatten(), layers.Dense(1), x=IMAGES / 255.0),
+    lambda: fine_tuned(layers.BatchNormalization(), frozen=True),
+    lambda: fine_tuned(layers.Dense(2)),
 ]
 
 
