@@ -120,12 +120,13 @@ def _unlimited() -> int | None:
 class Hooks:
     """What the outside does around chunks.
 
-    `before(step)`; `room()`, the most steps that the next chunk may have; `after(last_step, logs)`;
-    `stop()`; and `done(last_step, steps, logs)` when all the others were called.
+    `before(step)`; `room()`, the most steps that the next chunk may have; `after(last_step, logs)`,
+    which may return other logs; `stop()`; and `done(last_step, steps, logs)` when all the others
+    were called.
     """
 
     before: Callable[[int], None] = _nothing
-    after: Callable[[int, Any], None] = _nothing
+    after: Callable[[int, Any], Any] = _nothing
     stop: Callable[[], bool] = _never
     room: Callable[[], int | None] = _unlimited
     done: Callable[[int, int, Any], None] = _not_noted
@@ -189,7 +190,7 @@ def _run_chunks(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Inter
             logs = run.steps(position, position + length)()
         pace.observe(length, time.perf_counter() - started)
         position += length
-        hooks.after(position - 1, logs)
+        logs = hooks.after(position - 1, logs) or logs
         hooks.done(position - 1, length, logs)
         interrupt.check()
         if hooks.stop():

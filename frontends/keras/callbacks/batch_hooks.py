@@ -7,6 +7,7 @@ from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.callbacks.progbar_logger import ProgbarLogger
 from graphc.keras.callbacks.saving_callback import SavingCallback
 from graphc.keras.callbacks.tensorboard import TensorBoard
+from graphc.keras.callbacks.terminate_on_nan import TerminateOnNaN
 
 BATCH_HOOKS = {
     "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
@@ -20,7 +21,7 @@ def overrides_batch_hooks(callback: Any, mode: str) -> bool:
 
     True when its class, or the object itself, overrides a batch hook of the mode. The hooks of
     `ProgbarLogger` do not count, for `on_chunk_end` replaces them, nor do a `ModelCheckpoint` or a
-    `TensorBoard` that write by epoch.
+    `TensorBoard` that write by epoch, nor a `TerminateOnNaN` that the loop calls when it is time.
 
     Args:
         callback: a callback.
@@ -37,6 +38,8 @@ def _needs_call(callback: Any, hook: str) -> bool:
     function = getattr(type(callback), hook, None)
     if function is SavingCallback.on_train_batch_end:
         return callback.save_freq != "epoch"
+    if function is TerminateOnNaN.on_batch_end:
+        return callback.calls_each_batch
     if function in (TensorBoard.on_train_batch_begin, TensorBoard.on_train_batch_end):
         return callback.calls_each_batch
     defaults = (getattr(Callback, hook), getattr(ProgbarLogger, hook), None)

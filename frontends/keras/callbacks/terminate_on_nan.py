@@ -16,6 +16,7 @@ class TerminateOnNaN(Callback):
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error
+        self.calls_each_batch = True  # until a compiled loop watches the loss by itself
 
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Checks the loss.

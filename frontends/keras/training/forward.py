@@ -44,7 +44,7 @@ class BoundForward:
             return symbols[-1]
 
         traced_args, traced_kwargs = map_structure(symbol, (args, kwargs))
-        # Called by the user without `training`, layers go by what they were called with, or default.
+        # Called by the user without `training`, layers go by what was recorded, or by default.
         with entered(scope), training_phase(training or (None if direct else False)):
             outputs = call(*traced_args, **traced_kwargs)
         self.outputs = structure_of(outputs)

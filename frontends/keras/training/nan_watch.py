@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import GraphcError
+from graphc.keras.callbacks.callback_list import CallbackList
+from graphc.keras.callbacks.terminate_on_nan import TerminateOnNaN
 from graphc.keras.config.messages import print_message
+from graphc.keras.training.own_steps import own_step
 from graphc.runtime.blame import Culprit, find_culprit
 from graphc.runtime.device import put_copy
 from graphc.runtime.loop import Hooks, Run
@@ -72,39 +76,51 @@ class _Chunk:
     before: tuple[tuple[Any, ...], ...]
     end: int = 0
 
-    def rewind(self, end: int) -> None:
-        """Put back what was there before the chunk, and do its steps up to `end` again."""
+    def rewind(self, end: int) -> Any:
+        """Put back what was there before the chunk, and do its steps up to `end` again.
+
+        Returns:
+            What the last of them reports; None where there is none to do.
+        """
         copies = [tuple(put_copy(array) for array in group) for group in self.before]
         self.bound.store.claim().put(copies)
         self.run.fresh = self.fresh
-        if end > self.begin:
-            self.run.steps(self.begin, end)()
+        return self.run.steps(self.begin, end)() if end > self.begin else None
 
 
 class NanWatch:
     """Keeps what a failing step can be replayed from, and does so when one fails.
 
+    A `TerminateOnNaN` is called here for the step that fails, and need not be for every other.
+
     Args:
         model: what is trained.
         on_nan: "ignore", "stop" or "raise".
+        callbacks: those of the training.
 
     Raises:
         ValueError: another choice.
     """
 
-    def __init__(self, model: Any, on_nan: str) -> None:
+    def __init__(self, model: Any, on_nan: str, callbacks: CallbackList) -> None:
         if on_nan not in CHOICES:
             raise ValueError(
                 f"Expected `on_nan` to be one of {CHOICES}. Received: on_nan={on_nan!r}"
             )
         self.model, self.on_nan = model, on_nan
         self.epoch = 0
+        self._terminators = [] if on_nan != "ignore" else list(_terminators(callbacks))
+        by_step = model.run_eagerly or own_step(model, "train") is not None
+        for callback in self._terminators:
+            callback.calls_each_batch = by_step  # a step of one's own reports more than a loss
+        if by_step:
+            self._terminators = []
         self._chunks: deque[_Chunk] = deque(maxlen=2)
 
     @property
     def on(self) -> bool:
         """Whether anything is watched."""
-        return self.on_nan != "ignore"
+        return self.on_nan != "ignore" or bool(self._terminators)
 
     def around(self, hooks: Hooks, bound: Any, run: Run, window: Any, done: int) -> Hooks:
         """Return hooks that look at every chunk of a run, which begins after `done` steps."""
@@ -118,18 +134,24 @@ class NanWatch:
             self._chunks.append(_Chunk(bound, run, step, run.fresh, copies))
             hooks.before(step)
 
-        def after(step: int, values: Any) -> None:
+        def after(step: int, values: Any) -> Any:
             self._chunks[-1].end = step + 1
             bad = int(values[-1])
-            if bad >= 0:
+            if bad >= 0 and self._terminators:
+                step, values = bad, self._chunks[-1].rewind(bad + 1)
+            elif bad >= 0:
                 self._failed(window, bad, done)
             hooks.after(step, values)
+            if bad >= 0 and not self.model.stop_training:  # no hook of the batch's end was called
+                for callback in self._terminators:
+                    callback.on_batch_end(done + bad, bound.traced.logs(values))
+            return values
 
         return replace(hooks, before=before, after=after)
 
     def failed_eagerly(self, step: int, loss: Any) -> None:
         """Look at the loss of a step that was run eagerly."""
-        if self.on and loss is not None and not np.isfinite(loss):
+        if self.on_nan != "ignore" and loss is not None and not np.isfinite(loss):
             self._tell(NanReport(self.epoch, step, None))
 
     def _failed(self, window: Any, bad: int, done: int) -> None:
@@ -186,3 +208,11 @@ class NanWatch:
             raise NonFiniteLossError(str(report))
         print_message(f"{report} Training stops; the weights are those before that step.")
         self.model.stop_training = True
+
+
+def _terminators(callbacks: CallbackList) -> Iterator[TerminateOnNaN]:
+    for callback in callbacks.callbacks:
+        if isinstance(callback, CallbackList):
+            yield from _terminators(callback)
+        elif type(callback) is TerminateOnNaN:
+            yield callback

@@ -98,7 +98,7 @@ def _own(model: Any, mode: Mode, own: Callable[..., Any], rows: Rows, batch: int
 
 def is_watched(model: Any, mode: Mode) -> bool:
     """Return whether steps are to tell when their loss is not finite."""
-    return mode == "train" and model._on_nan != "ignore"
+    return mode == "train" and model._watched
 
 
 def _resets(model: Any, state: Sequence[Variable], mode: Mode) -> tuple[bool, ...]:

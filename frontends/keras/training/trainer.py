@@ -50,7 +50,7 @@ class Trainer(Steps, ModelMetrics, StateTree):
         self._loss_tracker: Mean | None = None
         self._programs = StepCache()
         self._forward = Forward()
-        self._on_nan = "ignore"
+        self._watched = False  # whether steps tell when their loss is not finite
         self.nan_report: Any = None
 
     def compile(
@@ -185,8 +185,6 @@ class Trainer(Steps, ModelMetrics, StateTree):
             NonFiniteLossError: the loss became NaN or infinite, with `on_nan="raise"`.
         """
         self._need_compiled("fit")
-        watch = NanWatch(self, on_nan)
-        self._on_nan = on_nan
         epochs = limited_epochs(whole_number(epochs, "epochs"))
         initial_epoch = whole_number(initial_epoch, "initial_epoch")
         steps_per_epoch = limited_steps(steps_per_epoch)
@@ -202,6 +200,8 @@ class Trainer(Steps, ModelMetrics, StateTree):
             self, "test", validation_batch_size or batch_size, limited_steps(validation_steps)
         )
         found = self._callbacks(callbacks, verbose, epochs=epochs, steps=feed.steps)
+        watch = NanWatch(self, on_nan, found)
+        self._watched = watch.on
         validation = Validation(held and Held(held), validation_freq)
         Epochs(self, feed, found, validation, watch).run(initial_epoch, epochs)
         return self.history

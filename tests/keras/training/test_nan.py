@@ -1,5 +1,7 @@
 """`fit(..., on_nan=)`: where a loss that is not finite came from."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,32 @@ def test_rows_of_batches_that_come_one_by_one_are_those_of_the_batch_alone():
 def test_another_choice_is_refused():
     with pytest.raises(ValueError, match="on_nan"):
         report_of(model_of(), "explode")
+
+
+class Losses(keras.callbacks.Callback):
+    """Makes the loop call for every batch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_terminate_on_nan_stops_after_the_step_at_the_speed_of_the_loop(raises, capsys):
+    x, y = data()
+    y[37] = np.nan
+    found = []
+    for others in ([], [Losses()]):
+        model = model_of(optimizer="adam")
+        stopper = keras.callbacks.TerminateOnNaN(raise_error=raises)
+        options = {"batch_size": 16, "epochs": 3, "verbose": 0, "shuffle": False}
+        history = keras.callbacks.History()
+        expected = pytest.raises(RuntimeError, match="at batch 2") if raises else nullcontext()
+        with expected:
+            model.fit(x, y, callbacks=[stopper, history, *others], **options)
+        assert stopper.calls_each_batch is False
+        found.append((int(model.optimizer.iterations), history.epoch, len(model.history.history)))
+        assert np.isnan(model.get_weights()[0]).all()
+    assert found[0] == found[1]
+    assert found[0][0] == 3
+    assert capsys.readouterr().out.count("Batch 2: Invalid loss") == (0 if raises else 2)
+    assert keras.callbacks.overrides_batch_hooks(keras.callbacks.TerminateOnNaN(), "train")
