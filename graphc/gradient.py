@@ -7,6 +7,7 @@ the pass `share_forward` takes what the rest of the graph uses of it from the gr
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import cast
 
 from jax import numpy as jnp
 
@@ -109,8 +110,8 @@ def closed(
     for node in nodes:
         builder.scope, builder.source = node.scope, node.source
         made = builder.emit(node.op, *map(operand, node.inputs), **node.attrs)
-        made = made if isinstance(made, tuple) else (made,)
-        rows = zip(results_of(node), made, strict=True)
+        results = made if isinstance(made, tuple) else (cast("Value", made),)
+        rows = zip(results_of(node), results, strict=True)
         inner.update((old, new) for old, new in rows if old not in inner)
     return Body(builder.finish([inner[value] for value in outputs])), captured
 
