@@ -37,6 +37,7 @@ TRANSPOSED: dict[str, Row] = {
     "gaps": ((5, 4, 3), (2, 1, 4, 3), {"strides": 3}, 0),
     "more": ((5, 4, 3), (4, 3, 2, 3),
              {"strides": (3, 2), "padding": "same", "output_padding": (2, 1)}, 0),
+    "to_one": ((28, 28, 32), (3, 3, 1, 32), SAME, 64),
     "less": ((5, 6, 3), (4, 2, 2, 3), {"strides": 3, "padding": "same", "output_padding": 0}, 0),
     "dilated_1d": ((11, 3), (3, 4, 3), {"dilation_rate": 2}, 0),
     "first": ((3, 5, 4), (3, 3, 2, 3), FIRST | {"strides": 2}, 0),
@@ -46,6 +47,9 @@ GROUPED: dict[str, Row] = {
     "two_groups": ((14, 14, 64), (3, 3, 32, 64), {"padding": "same", "groups": 2}, 64),
     "as_depthwise": ((14, 14, 32), (3, 3, 1, 64), {"padding": "same", "groups": 32}, 64),
     "groups_first": ((6, 7, 8), (3, 2, 3, 4), FIRST | {"groups": 2, "strides": 2}, 0),
+    "to_one": ((28, 28, 32), (3, 3, 32, 1), SAME, 64),
+    "to_few_dilated": ((9, 8, 6), (3, 2, 6, 2), {"dilation_rate": (1, 2)}, 0),
+    "to_few_3d": ((4, 5, 4, 5), (2, 2, 3, 5, 2), SAME, 0),
     "plain_first": ((3, 7, 8), (3, 2, 3, 4), FIRST | SAME, 0),
     "causal_groups": ((12, 4), (3, 2, 6), {"padding": "causal", "groups": 2}, 0),
 }

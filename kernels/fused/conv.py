@@ -3,7 +3,7 @@
 XLA's CPU backend computes the filter's gradient as a convolution with a huge window: slow for few
 input channels and 1x1 kernels, and a naive loop inside the body of a scan. The forward pass and the
 input's gradient stay XLA's, but for a single input channel, whose forward pass is a few fused
-multiply-adds.
+multiply-adds, and for few output channels, where all is one product and shifted sums.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ Steps = tuple[int, ...]
 Geometry = tuple[Steps, Pads, Steps]  # strides, explicit padding, dilation
 
 PATCH_LIMIT = 64  # window size times input channels up to which patches are laid out in full
+FEW_LIMIT = 128  # window size times output channels up to which a pixel gives to all at once
 ROW_LIMIT = 256  # window width times input channels up to which rows of a patch are laid out
 
 
@@ -47,6 +48,12 @@ def filter_gradient_method(window: tuple[int, ...], channels: int) -> str:
     if window[-1] > 1 and window[-1] * channels <= ROW_LIMIT:
         return "rows"
     return "positions"
+
+
+def has_few_outputs(shape: tuple[int, ...]) -> bool:
+    """Whether a kernel [*window, I, O] makes fewer numbers of a pixel than there are in it."""
+    *window, inputs, outputs = shape
+    return outputs < inputs and math.prod(window) * outputs <= FEW_LIMIT
 
 
 def _supports(signature: Signature, target: Target) -> str | None:
@@ -86,6 +93,9 @@ def conv_product_gradient(
     steps, dilation = per_axis(strides, rank), per_axis(dilation_rate, rank)
     pads = explicit_pads(padding, array.shape[1:-1], weights.shape[:rank], steps, dilation)
     offset = None if bias is None else jnp.asarray(bias)
+    if max(steps) == 1 and has_few_outputs(weights.shape):
+        result = _product_and_shifts(array, weights, pads, dilation)
+        return add_bias(result, offset, "channels_last")
     return _conv(array, weights, offset, (steps, pads, dilation))
 
 
@@ -110,6 +120,27 @@ def _plain_conv(x: Array, weights: Array, geometry: Geometry) -> Array:
         rhs_dilation=dilation,
         dimension_numbers=dimension_numbers(x.ndim - 2, "channels_last"),
     )
+
+
+def _product_and_shifts(x: Array, weights: Array, pads: Pads, dilation: Steps) -> Array:
+    """The convolution of stride 1: what each pixel gives to each position, moved there, summed.
+
+    Its derivatives, by x and by the kernel, are again one product each with few columns.
+    """
+    *window, inputs, outputs = weights.shape
+    padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    columns = jnp.moveaxis(weights, -2, 0).reshape(inputs, -1)  # [I, positions * O]
+    given = (padded.reshape(-1, inputs) @ columns).reshape(*padded.shape[:-1], -1)
+    reach = [(n - 1) * d for n, d in zip(window, dilation, strict=True)]
+    out = [n - r for n, r in zip(padded.shape[1:-1], reach, strict=True)]
+    parts: list[Array] = []
+    for number, offsets in enumerate(product(*(range(n) for n in window))):
+        starts = [o * d for o, d in zip(offsets, dilation, strict=True)]
+        stops = [a + n for a, n in zip(starts, out, strict=True)]
+        first = number * outputs
+        begin, end = (0, *starts, first), (len(x), *stops, first + outputs)
+        parts.append(lax.slice(given, begin, end))
+    return sum(parts[1:], parts[0])
 
 
 def _multiply_adds(x: Array, weights: Array, geometry: Geometry) -> Array:
