@@ -70,14 +70,33 @@ def ahead(makers: Sequence[Callable[[], T]]) -> Iterator[T]:
         yield from ready
 
 
+def _nothing(item: Any) -> int:
+    del item
+    return 0
+
+
 class Prefetch(Generic[T]):
     """An iterator whose items are made in a background thread, at most `depth` before their use.
 
     An error in the background is raised where its item would have come. `close` stops the thread.
+
+    Args:
+        items: makes them.
+        depth: how many may wait.
+        size: of an item, in bytes.
+        limit: bytes that may wait; a single item may be larger.
     """
 
-    def __init__(self, items: Iterator[T], depth: int) -> None:
+    def __init__(
+        self,
+        items: Iterator[T],
+        depth: int,
+        size: Callable[[T], int] = _nothing,
+        limit: int = SEGMENT_BYTES,
+    ) -> None:
         self._ready: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=depth)
+        self._size, self._limit, self._waiting = size, limit, 0  # bytes
+        self._taken = threading.Condition()
         self._stopped = threading.Event()
         self._ended = False
         self._thread = threading.Thread(
@@ -105,12 +124,15 @@ class Prefetch(Generic[T]):
     def close(self) -> None:
         """Stop the thread; one that is still making an item is left to end by itself."""
         self._stopped.set()
+        with self._taken:
+            self._taken.notify_all()
         with suppress(queue.Full):
             self._ready.put_nowait(("end", None))  # for another thread that waits for an item
         self._thread.join(timeout=0.5)  # Ctrl-C is to stop within a second
 
     def _opened(self, kind: str, content: Any) -> T:
         if kind == "item":
+            self._weigh(-self._size(content))
             return content
         self._ended = True
         if kind == "error":
@@ -120,6 +142,7 @@ class Prefetch(Generic[T]):
     def _work(self, items: Iterator[T]) -> None:
         try:
             for item in items:
+                self._weigh(self._size(item))
                 if not self._offer("item", item):
                     return
             self._offer("end", None)
@@ -134,3 +157,17 @@ class Prefetch(Generic[T]):
                 continue
             return True
         return False
+
+    def _weigh(self, change: int) -> None:
+        """Count the bytes of an item that was made or taken; wait while there is no room."""
+        with self._taken:
+            if change > 0:
+                self._taken.wait_for(
+                    lambda: (
+                        not self._waiting
+                        or self._waiting + change <= self._limit
+                        or self._stopped.is_set()
+                    )
+                )
+            self._waiting += change
+            self._taken.notify_all()

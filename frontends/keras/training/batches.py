@@ -140,7 +140,7 @@ class BatchFeed:
 
         One thread reads batches, another lays the next ones out while the last ones are computed.
         """
-        ready = Prefetch(self.batches(seed, epoch, done), AHEAD)
+        ready = Prefetch(self.batches(seed, epoch, done), AHEAD, _bytes_of)
         laid_out = Prefetch(self._laid_out(ready), 1)
         try:
             for size, whole, data in laid_out:
@@ -201,6 +201,10 @@ class BatchFeed:
             self._linted = True
         for part in parts:
             yield Window(part.bound, data, None, part.offset, part.steps)
+
+
+def _bytes_of(rows: Rows) -> int:
+    return sum(int(leaf.nbytes) for leaf in rows.leaves)
 
 
 def _joined(size: int, group: list[Rows]) -> tuple[Rows, DeviceData]:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from graphc.keras.metrics import Mean, Metric
 from graphc.keras.training.compile_loss import CompileLoss
 from graphc.keras.training.compile_metrics import CompileMetrics
+
+
+class _CompiledMetrics:
+    def __init__(self, metrics: CompileMetrics | None) -> None:
+        self._metrics = metrics
+
+    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Update the metrics; deprecated, for the metrics of `model.metrics` can be updated."""
+        warnings.warn(
+            "`model.compiled_metrics` is deprecated. Call `self.compute_metrics(x, y, y_pred)`, or "
+            "update each metric of `self.metrics`.",
+            stacklevel=2,
+        )
+        if self._metrics is not None:
+            self._metrics.update_state(y, y_pred, sample_weight)
 
 
 class ModelMetrics:
@@ -28,6 +44,11 @@ class ModelMetrics:
             found += [self._compile_metrics] if self._compile_metrics is not None else []
             found += self._compile_loss.metrics if self._compile_loss is not None else []
         return found + self._metric_attributes
+
+    @property
+    def compiled_metrics(self) -> _CompiledMetrics:
+        """The metrics of `compile` as steps written for older versions of Keras update them."""
+        return _CompiledMetrics(self._compile_metrics)
 
     @property
     def metrics_names(self) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from graphc import config
-from graphc.runtime.stream import ahead, fits, segment_steps, segments
+from graphc.runtime.stream import Prefetch, ahead, fits, segment_steps, segments
 
 ROWS, BATCH = 23, 4
 X = np.arange(ROWS * 2, dtype="float32").reshape(ROWS, 2)
@@ -83,3 +84,30 @@ def test_leaving_early_stops_the_background() -> None:
     stream.close()  # type: ignore[attr-defined]
     assert len(made) < 5
     assert not any(t.name == "graphc-prefetch" and t.is_alive() for t in threading.enumerate())
+
+
+def _settled(made: list[int]) -> int:
+    """Return how many were made once the thread has nothing more to do."""
+    before = -1
+    while len(made) != before:
+        before = len(made)
+        time.sleep(0.05)
+    return before
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(100, 11), (35, 4), (5, 2)])
+def test_items_wait_up_to_the_bytes_given(limit: int, expected: int) -> None:
+    """Of ten bytes each, at most ten at a time; one more is being held by the thread."""
+    made: list[int] = []
+    items = (make() for make in _makers(made, 30))
+    ready = Prefetch(items, 10, lambda item: 10, limit)
+    assert _settled(made) == expected
+    assert list(ready) == list(range(30))
+    ready.close()
+
+
+def test_closing_frees_a_thread_that_waits_for_room() -> None:
+    ready = Prefetch(iter(range(9)), 10, lambda item: 10, 15)
+    assert next(ready) == 0
+    ready.close()
+    assert not ready._thread.is_alive()
