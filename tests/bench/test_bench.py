@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-MODULES = ("timing", "workloads", "peers", "tables", "measures", "peer_worker", "run")
+MODULES = (
+    "timing", "generative", "workloads", "peers", "tables", "measures", "peer_worker", "run",
+    "limits",
+)  # fmt: skip
 PARAMETERS = {"tutorial_1": 101770, "tutorial_2": 5569, "tutorial_4": 160289, "convnet": 34826}
 KEYS = {
     "when", "quick", "machine", "python", "environment", "peers", "data", "losses", "rows",
@@ -94,6 +97,28 @@ def test_workloads_build_and_accept_their_data(bench, name) -> None:
     assert data["x"].max() <= 1.0
     assert model.evaluate(data["x"], data["y"], verbose=0)[0] > 0.0
     assert model.count_params() == PARAMETERS[name]
+
+
+def test_generative_models(bench) -> None:
+    from graphc import keras
+
+    pictures = bench.workloads.as_own_targets({"x": np.full((2, 28, 28), 255, "uint8")})
+    vae = bench.generative.build_vae(keras)
+    assert vae.predict(pictures["x"], verbose=0).shape == (2, 28, 28, 1)
+    assert vae.evaluate(pictures["x"], pictures["y"], verbose=0) > 0.0
+    gan = bench.generative.build_gan(keras)
+    noise = np.zeros((2, bench.generative.NOISE), "float32")
+    drawn = gan.generator.predict(noise, verbose=0)
+    assert gan.discriminator.predict(drawn, verbose=0).shape == (2, 1)
+
+
+def test_limits_are_told_from_noise(bench) -> None:
+    row = {
+        "title": "a", "most": 1.02, "ratio": 1.05, "clear": True, "met": False,
+        "samples": {"ours": (1.05, 1.05), "base": (1.0, 1.0)},
+    }  # fmt: skip
+    assert "1.050 of at most 1.02  not met" in bench.limits.line(row)
+    assert set(bench.limits.LIMITS) >= {"predict", "generator", "on_nan"}
 
 
 def test_the_samples_stand_in_for_absent_data(bench, tmp_path, monkeypatch) -> None:
