@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
+import jax
 import numpy as np
 
 from graphc.keras.training.arrays import Rows, as_rows
@@ -229,7 +230,8 @@ def _in_one(column: Any, count: int, used: int, capacity: int) -> Any:
     first = column[0]
     if len(column) == 1 and count == capacity:
         return first
-    whole = np.empty((capacity, *first.shape[1:]), first.dtype)
-    np.concatenate(column, out=whole[:count])
+    # Of the device's dtype at once: casting what was never written would warn of garbage.
+    whole = np.empty((capacity, *first.shape[1:]), jax.dtypes.canonicalize_dtype(first.dtype))
+    np.concatenate(column, out=whole[:count], casting="same_kind")
     whole[count:used] = first[:1]  # real rows: what is masked must not be NaN
     return whole

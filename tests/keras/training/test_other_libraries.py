@@ -1,6 +1,6 @@
-"""Data as other libraries hold it: pandas frames, torch loaders, Grain pipelines.
+"""Data as other libraries hold it: pandas frames, torch loaders, Grain and TensorFlow pipelines.
 
-torch and Grain are large, and not among what the tests install: these cases run where they are.
+The last three are large, and not among what the tests install: their cases run where they are.
 """
 
 from __future__ import annotations
@@ -142,3 +142,30 @@ def test_grain(kind: str) -> None:
     same(lambda k, model: model.evaluate(make(), verbose=0, return_dict=True))
     same(lambda k, model: {"outputs": model.predict(make(), verbose=0)})
     same(lambda k, m: m.fit(X, Y, validation_data=make(), batch_size=4, **QUIET).history)
+
+
+TF_DATA = {
+    "batches": lambda tf: pairs(tf).batch(4),
+    "whole batches": lambda tf: pairs(tf).batch(4, drop_remainder=True).prefetch(2),
+    "changed": lambda tf: pairs(tf).map(lambda x, y: (x * 2, y)).batch(5),
+    "weighted": lambda tf: tf.data.Dataset.from_tensor_slices((X, Y, W)).batch(4),
+}
+
+
+def pairs(tf: Any) -> Any:
+    return tf.data.Dataset.from_tensor_slices((X, Y))
+
+
+@pytest.mark.parametrize("kind", TF_DATA)
+def test_tensorflows_own_data_sets(kind: str) -> None:
+    tf = pytest.importorskip("tensorflow")
+    if "graphc" in (tf.__file__ or ""):
+        pytest.skip("this is the stand-in")
+
+    def make() -> Any:
+        return TF_DATA[kind](tf)
+
+    same(lambda k, m: m.fit(make(), epochs=2, validation_data=make(), verbose=0).history)
+    same(lambda k, m: m.evaluate(make(), verbose=0, return_dict=True))
+    same(lambda k, m: m.fit(make().repeat(), steps_per_epoch=4, epochs=2, verbose=0).history)
+    same(lambda k, model: {"outputs": model.predict(make(), verbose=0)})

@@ -261,3 +261,17 @@ def test_a_data_set_of_files_feeds_fit(tmp_path: Any) -> None:
     history = model.fit(data, epochs=2, validation_data=data, verbose=0).history
     assert len(history["val_accuracy"]) == 2
     assert model.predict(data, verbose=0).shape == (10, 2)
+
+
+def test_what_is_laid_out_has_the_devices_dtype(monkeypatch: Any) -> None:
+    """Memory that was never written may hold anything: casting it would warn."""
+    from graphc.keras.training import batches as module
+
+    def garbage(shape: Any, dtype: Any) -> Any:
+        return np.full(shape, np.finfo(dtype).max if np.dtype(dtype).kind == "f" else 1, dtype)
+
+    monkeypatch.setattr(module.np, "empty", garbage)
+    found = [(x.astype("float64"), y.astype("float64")) for x, y in batches(X, Y)]
+    model = model_of(ours)
+    model.fit(iter(found), verbose=0)
+    assert np.isfinite(model.get_weights()[0]).all()
