@@ -267,7 +267,7 @@ def test_what_is_laid_out_has_the_devices_dtype(monkeypatch: Any) -> None:
     """Memory that was never written may hold anything: casting it would warn."""
     from graphc.keras.training import batches as module
 
-    def garbage(shape: Any, dtype: Any) -> Any:
+    def garbage(shape: Any, dtype: Any = float, **_: Any) -> Any:
         return np.full(shape, np.finfo(dtype).max if np.dtype(dtype).kind == "f" else 1, dtype)
 
     monkeypatch.setattr(module.np, "empty", garbage)
