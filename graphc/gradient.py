@@ -110,7 +110,8 @@ def closed(
     for node in nodes:
         builder.scope, builder.source = node.scope, node.source
         made = builder.emit(node.op, *map(operand, node.inputs), **node.attrs)
-        results = made if isinstance(made, tuple) else (cast("Value", made),)
+        several = isinstance(made, tuple)
+        results = cast("tuple[Value, ...]", made) if several else (cast("Value", made),)
         rows = zip(results_of(node), results, strict=True)
         inner.update((old, new) for old, new in rows if old not in inner)
     return Body(builder.finish([inner[value] for value in outputs])), captured
