@@ -49,7 +49,8 @@ class Executable:
         mode: "infer" or "train": which passes hold.
         target: the device kind; JAX's default backend when not given.
         params, state: functions that return the arrays to run with, in the graph's order.
-        keep: is given the updated state after a call.
+        keep: is given the updated state after a call in training mode.
+        always: whether `keep` is in inference, too.
         pack: maps a tuple of output arrays to the structure that callers see.
         unpack: maps the arguments of a call to the tuple of input arrays.
     """
@@ -63,6 +64,7 @@ class Executable:
         params: Callable[[], Sequence[Any]] = tuple,
         state: Callable[[], Sequence[Any]] = tuple,
         keep: Callable[[Sequence[Any]], None] | None = None,
+        always: bool = False,
         pack: Callable[[Any], Any] = _same,
         unpack: Callable[..., Any] | None = None,
     ) -> None:
@@ -73,14 +75,15 @@ class Executable:
         self.traced = graph
         self.graph = Pipeline()(graph, mode, [self.record])
         self._compiled = compiled(self.graph, self.target)
-        self._params, self._state, self._keep = params, state, keep
+        self._params, self._state = params, state
+        self._keep = keep if always or mode == "train" else None
         self._pack, self._unpack = pack, unpack
 
     def __call__(self, *inputs: Any) -> Any:
         """Run on arrays; updated state (training mode) is kept where the executable has a home."""
         arrays = tuple(inputs) if self._unpack is None else self._unpack(*inputs)
         outputs, updates = self.run(tuple(self._params()), tuple(self._state()), arrays)
-        if self._keep is not None and self.mode == "train":
+        if self._keep is not None:
             self._keep(updates)
         return self._pack(outputs)
 

@@ -282,3 +282,42 @@ def test_fine_tuning() -> None:
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4)
     for one, two in zip(found[0][1], found[1][1], strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-5)
+
+
+def _stateful(k: Any) -> Any:
+    inputs = k.Input(batch_shape=(2, 3, 2))
+    return k.Model(inputs, k.layers.LSTM(2, stateful=True, name="lstm")(inputs))
+
+
+def _counting(k: Any) -> Any:
+    class Counter(k.layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x: Any) -> Any:
+            self.count.assign(self.count + 1.0)
+            return x * self.count
+
+    inputs = k.Input((3, 2))
+    return k.Model(inputs, k.layers.BatchNormalization()(Counter()(inputs)))
+
+
+@pytest.mark.parametrize("build", [_stateful, _counting])
+def test_a_call_keeps_what_layers_assign(build: Callable[[Any], Any]) -> None:
+    keras = pytest.importorskip("keras")
+    x = np.random.default_rng(0).normal(size=(2, 3, 2)).astype("float32")
+    found = []
+    for k in (ours, keras):
+        model = build(k)
+        weights = np.random.default_rng(1)
+        model.set_weights([np.abs(weights.normal(size=w.shape)) for w in model.get_weights()])
+        outputs = [np.asarray(model(x)) for _ in range(3)]
+        found.append([*outputs, np.asarray(model(x, training=False))])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_a_recorded_dropout_draws_anew_at_every_call() -> None:
+    model = _recorded(ours, "on")
+    x = np.ones((2, 6), "float32")
+    assert len({np.asarray(model(x)).tobytes() for _ in range(6)}) > 1

@@ -52,7 +52,10 @@ class BoundForward:
         self._count = len(flatten(outputs))
         added = scope.losses if direct else []
         values = [scope.as_value(leaf) for leaf in (*flatten(outputs), *added)]
-        graph = scope.builder.finish(values, scope.updates() if training else ())
+        updates = scope.updates() if training or direct else []
+        if not training and all(value.node.op == "core.state" for value in updates):
+            updates = []  # nothing was written
+        graph = scope.builder.finish(values, updates)
         self.store = StateStore(params=tuple(scope.params), state=tuple(scope.state))
         self.scalars = tuple(scope.scalars)
         batch = frozenset(s.value for s in symbols)
@@ -64,6 +67,7 @@ class BoundForward:
             params=lambda: self.store.claim().peek("params"),
             state=lambda: self.store.peek("state"),
             keep=self.store.shelves["state"].put,
+            always=bool(updates),
             pack=self._pack,
             unpack=self._unpack,
         )
@@ -78,7 +82,7 @@ class BoundForward:
         return self.outputs.unflatten(arrays[: self._count])
 
     def run(self, leaves: Any) -> Any:
-        """Run on flat arrays; keep new state in training mode."""
+        """Run on flat arrays; keep new state, where there is any."""
         return self.executable(*leaves)
 
     def infer(self, leaf: Any) -> Any:
