@@ -76,6 +76,7 @@ class Trainer(Steps, ModelMetrics, StateTree):
             run_eagerly: call the layers step by step on arrays, for debugging.
             steps_per_execution: for how many steps batch hooks are called once; how many one
                 compiled call does is the loop's own choice.
+            jit_compile: False is as `run_eagerly=True`; everything else compiles.
             auto_scale_loss: under the policy `mixed_float16`, wrap the optimizer in a
                 `LossScaleOptimizer`.
 
@@ -92,7 +93,8 @@ class Trainer(Steps, ModelMetrics, StateTree):
         self._compile_metrics = CompileMetrics(metrics, weighted_metrics, names) if wanted else None
         self._user_parts = (loss, metrics, weighted_metrics)
         self._loss_tracker = Mean(name="loss")
-        self.run_eagerly, self.jit_compile = run_eagerly, jit_compile
+        # As in Keras on JAX, what is not to be compiled runs op by op.
+        self.run_eagerly, self.jit_compile = run_eagerly or jit_compile is False, jit_compile
         self.steps_per_execution = whole_number(steps_per_execution, "steps_per_execution", least=1)
         self.stop_training = False
         self.compiled = True

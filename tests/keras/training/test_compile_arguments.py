@@ -91,3 +91,20 @@ def test_they_change_no_number(options: dict[str, Any]) -> None:
 def test_a_wrong_number_of_steps_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="steps_per_execution"):
         model_of(ours, steps_per_execution=value)
+
+
+@pytest.mark.parametrize(("jit_compile", "calls"), [(False, 5), (True, 0), ("auto", 0)])
+def test_what_is_not_to_be_compiled_runs_call_by_call(jit_compile: Any, calls: int) -> None:
+    seen: list[int] = []
+
+    class Seen(ours.layers.Layer):
+        def call(self, x: Any) -> Any:
+            seen.append(1)
+            return x
+
+    model = ours.Sequential([ours.Input((3,)), Seen(), ours.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    model.fit(X[:20], Y[:20], batch_size=4, verbose=0)
+    seen.clear()
+    model.fit(X[:20], Y[:20], batch_size=4, verbose=0)
+    assert len(seen) == calls, "five steps, or none: the second fit traces nothing anew"
