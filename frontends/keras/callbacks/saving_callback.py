@@ -1,4 +1,4 @@
-"""What the callbacks that save while training share: when to save, and which is the best."""
+"""What the callbacks that save while training share: when to save, and saying so."""
 
 from graphc.keras.callbacks.callback import Logs
 from graphc.keras.callbacks.monitor import MonitorCallback

@@ -38,7 +38,7 @@ class SlotVariables:
 
     def is_for(self, variables: Sequence[Variable]) -> bool:
         """Return whether these are the variables that the optimizer was built with, in order."""
-        return list(variables) == self._trainable_variables
+        return list(map(id, variables)) == list(map(id, self._trainable_variables))
 
     def _make_slots(self, variables: Sequence[Variable]) -> None:
         self._trainable_variables = list(variables)

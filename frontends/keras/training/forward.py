@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from typing import Any
 
@@ -99,7 +100,8 @@ class Forward:
     def __init__(self) -> None:
         self._bound: OrderedDict[Any, BoundForward] = OrderedDict()
         self._small: OrderedDict[Any, BoundForward] = OrderedDict()
-        self._latest: tuple[Any, BoundForward] | None = None  # what ran on which rows, unpadded
+        # What ran last on which rows, unpadded; weakly, for rows may be a view of large data.
+        self._latest: tuple[weakref.ref[np.ndarray], BoundForward] | None = None
 
     def call(self, model: Any, call: Any, args: Any, kwargs: Any) -> Any:
         """Call the model: on arrays through a compiled program, else as a layer."""
@@ -136,7 +138,8 @@ class Forward:
             leaves = [_repeat_first(np.asarray(leaf), padded) for leaf in leaves]
             x = rows.pack(leaves)[0]
             bound = self._get(model, model.__call__, (x,), {}, "infer", None)
-        self._latest = (rows.x, bound) if leaves is given else None
+        plain = leaves is given and type(rows.x) is np.ndarray
+        self._latest = (weakref.ref(rows.x), bound) if plain else None
         outputs = bound.run(leaves)
         return map_structure(lambda array: np.array(np.asarray(array)[:count]), outputs)
 
@@ -154,7 +157,7 @@ class Forward:
 
     def remember(self, x: Any, options: Any) -> None:
         """Note the program that `predict` has just run, if it ran on these rows as they are."""
-        if self._latest is not None and self._latest[0] is x and type(x) is np.ndarray:
+        if self._latest is not None and self._latest[0]() is x:
             _put_last(self._small, _form(x, options), self._latest[1])
         self._latest = None
 

@@ -108,3 +108,19 @@ def test_what_is_not_to_be_compiled_runs_call_by_call(jit_compile: Any, calls: i
     seen.clear()
     model.fit(X[:20], Y[:20], batch_size=4, verbose=0)
     assert len(seen) == calls, "five steps, or none: the second fit traces nothing anew"
+
+
+@pytest.mark.parametrize("thawed", [[], [1]], ids=["fewer", "as many"])
+def test_other_weights_than_at_compile_need_a_new_optimizer(thawed: list[int]) -> None:
+    model = model_of(ours)
+    for index in thawed:
+        model.layers[index].trainable = False
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    for index in thawed:
+        model.layers[index].trainable = True
+    model.layers[0].trainable = False
+    with pytest.raises(ValueError, match=r"made for other weights.*compile"):
+        model.fit(X, Y, verbose=0)
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
