@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-from graphc.ir import Graph, fingerprint
+from graphc.ir import Graph, Node, fingerprint
 from graphc.lower import Lowered, default_target, lower, plan
 from graphc.spec import Target
 
@@ -40,3 +41,18 @@ class Body:
 @lru_cache(maxsize=256)
 def _lowered(body: Body, target: Target) -> Lowered:
     return lower(body.graph, plan(body.graph, target))
+
+
+def every_node(graph: Graph) -> Iterator[Node]:
+    """Yield the nodes of a graph and of all bodies in it."""
+    for node in graph.nodes:
+        yield node
+        for body in bodies_of(node):
+            yield from every_node(body.graph)
+
+
+def bodies_of(node: Node) -> Iterator[Body]:
+    """Yield the bodies among a node's attributes."""
+    for value in node.attrs.values():
+        items = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
+        yield from (item for item in items if isinstance(item, Body))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -55,18 +55,3 @@ def _changed(value: Any, change: Callable[[Body], Body]) -> Any:
         after = tuple(_changed(item, change) for item in items)
         return after if any(a is not b for a, b in zip(after, items, strict=True)) else items
     return value
-
-
-def every_node(graph: Graph) -> Iterator[Node]:
-    """Yield the nodes of a graph and of all bodies in it."""
-    for node in graph.nodes:
-        yield node
-        for body in bodies_of(node):
-            yield from every_node(body.graph)
-
-
-def bodies_of(node: Node) -> Iterator[Body]:
-    """Yield the bodies among a node's attributes."""
-    for value in node.attrs.values():
-        items = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
-        yield from (item for item in items if isinstance(item, Body))

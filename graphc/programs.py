@@ -77,7 +77,7 @@ def use_disk_cache() -> None:
     """Switch JAX's persistent cache on, in the user's cache folder, unless the user chose one."""
     if not config.DISK_CACHE.value or getattr(jax.config, CACHE_FOLDER):
         return
-    folder = Path(config.CACHE_DIR.value or _user_cache_folder()) / "xla"
+    folder = cache_folder() / "xla"
     folder.mkdir(parents=True, exist_ok=True)
     trim(folder, DISK_LIMIT)
     _set(CACHE_FOLDER, str(folder))
@@ -112,6 +112,9 @@ def own_names() -> Generator[None]:
         _set(flag, before)
 
 
-def _user_cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Return the folder of all that is kept between runs: programs, ceilings, tuned choices."""
+    if config.CACHE_DIR.value:
+        return Path(config.CACHE_DIR.value)
     root = config.XDG_CACHE_HOME.value
     return (Path(root) if root else Path.home() / ".cache") / "graphc"

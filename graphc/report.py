@@ -10,7 +10,7 @@ from graphc.cost import flops
 from graphc.ir import INPUT_OPS, Graph, Node
 from graphc.kernels.registry import Choice, select
 from graphc.lower import signature
-from graphc.nested import bodies_of
+from graphc.body import bodies_of
 from graphc.rewrite import Event
 from graphc.spec import Target, nbytes
 

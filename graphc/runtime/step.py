@@ -12,23 +12,18 @@ import jax.numpy as jnp
 from jax import lax
 
 from graphc import config
+from graphc.body import every_node
 from graphc.cost import graph_flops
 from graphc.ir import Graph, fingerprint
 from graphc.lower import default_target, lower, plan
-from graphc.nested import every_node
 from graphc.programs import PROGRAMS
 from graphc.spec import Target
+from graphc.xla_options import compiler_options
 
 Arrays = tuple[Any, ...]
 Form = Literal["scan", "step"]
 Mode = Literal["train", "test", "predict"]
 SCAN_LIMIT = 4e8  # FLOPs of a forward step above which a loop in the program gains nothing
-# On the CPU: products and convolutions by Eigen (YNNPACK, the default, takes twice as long to
-# convolve and a tenth longer for small products), sums by YNNPACK, vectors as wide as there are.
-CPU_OPTIONS = {
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE",
-    "xla_cpu_prefer_vector_width": 512,
-}
 # On the CPU, filter gradients in a while body fall to a naive loop.
 UNSCANNABLE = ("nn.conv", "nn.conv_transpose")
 
@@ -143,13 +138,6 @@ def loop_form(graph: Graph, target: Target) -> Form:
     heavy = graph_flops(graph) > SCAN_LIMIT
     unscannable = target.platform == "cpu" and any(n.op in UNSCANNABLE for n in every_node(graph))
     return "step" if heavy or unscannable else "scan"
-
-
-def compiler_options(target: Target) -> dict[str, Any]:
-    """Choose XLA's options for a program, like a kernel."""
-    if target.platform == "gpu" and config.DETERMINISM.value:
-        return {"xla_gpu_deterministic_ops": True}
-    return dict(CPU_OPTIONS) if target.platform == "cpu" else {}
 
 
 def _make(

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from graphc.body import every_node
 from graphc.builder import Builder
 from graphc.gradient import emit_gradient
 from graphc.ir import Graph
 from graphc.kernels.registry import Target
 from graphc.lower import lower, plan
-from graphc.nested import every_node
 from graphc.passes import SHARE_FORWARD
 from graphc.pipeline import Pipeline
 from graphc.verify import verify

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from graphc import config
+from graphc.body import every_node
 from graphc.errors import located
 from graphc.ir import Graph, Node, Value
 from graphc.keras.engine.structure import flatten
 from graphc.keras.training.arrays import Rows
-from graphc.nested import every_node
 
 VIEWS = (
     "core.cast", "core.identity", "core.stop_gradient", "shape.reshape", "shape.squeeze",

@@ -7,7 +7,7 @@ from graphc import keras
 from graphc.config import DETERMINISM
 from graphc.keras import layers
 from graphc.kernels.registry import Target
-from graphc.runtime.step import compiler_options
+from graphc.xla_options import compiler_options
 
 
 def model_of(**kwargs):

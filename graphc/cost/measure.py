@@ -1,0 +1,101 @@
+"""Measured time of nodes: each alone in a compiled function, on made-up operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from graphc.body import bodies_of
+from graphc.cost.ceilings import seconds_of
+from graphc.cost.formulas import FREE
+from graphc.ir import Graph, Node, attrs_key, exact
+from graphc.kernels.registry import Kernel, select
+from graphc.lower import signature
+from graphc.spec import Target, TensorSpec
+from graphc.xla_options import compiler_options
+
+TRANSPARENT = ("core.gradient", "core.remat")
+
+
+def measure(graph: Graph, target: Target, *, training: bool, repeats: int = 7) -> dict[Node, float]:
+    """Return the seconds of every node, forward, and backward too when training.
+
+    Equal nodes (op, shapes, attributes) are measured once. Nodes inside a gradient count as nodes
+    of the graph.
+    """
+    known: dict[Any, float] = {}
+    found: dict[Node, float] = {}
+    for node in _opened(graph):
+        sign = signature(node)
+        key = (node.op, sign.inputs, exact(attrs_key(node.attrs)))
+        if key not in known:
+            kernel = select(node.op, sign, target).kernel
+            known[key] = node_seconds(node, kernel, target, training=training, repeats=repeats)
+        found[node] = known[key]
+    return found
+
+
+def _opened(graph: Graph) -> Sequence[Node]:
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if node.op in TRANSPARENT:
+            for body in bodies_of(node):
+                nodes += _opened(body.graph)
+        elif node.op not in FREE:
+            nodes.append(node)
+    return nodes
+
+
+def node_seconds(
+    node: Node, kernel: Kernel, target: Target, *, training: bool, repeats: int = 7
+) -> float:
+    """Return the median seconds of one node with a kernel, alone in a compiled function."""
+    operands = [None if value is None else made_up(value.spec) for value in node.inputs]
+    literals = {
+        place: value.node.literal
+        for place, value in enumerate(node.inputs)
+        if value is not None and value.node.literal is not None
+    }
+    places = [p for p, a in enumerate(operands) if a is not None and p not in literals]
+    arrays = [operands[place] for place in places]
+
+    def run(*given: Any) -> tuple[Any, ...]:
+        row: list[Any] = [literals.get(place) for place in range(len(operands))]
+        for place, array in zip(places, given, strict=True):
+            row[place] = array
+        result = kernel.function(*row, **node.attrs)
+        return (
+            tuple(cast("Sequence[Any]", result)) if isinstance(result, (tuple, list)) else (result,)
+        )
+
+    function = _with_gradient(run, arrays) if training else run
+    jitted = jax.jit(function, compiler_options=compiler_options(target) or None)
+    return seconds_of(jitted, *arrays, repeats=repeats)
+
+
+def _with_gradient(
+    run: Callable[..., tuple[Any, ...]], arrays: Sequence[Any]
+) -> Callable[..., Any]:
+    """Return a function to the results and the derivatives of their sum by the smooth operands."""
+    smooth = tuple(p for p, a in enumerate(arrays) if jnp.issubdtype(a.dtype, jnp.floating))
+
+    def total(*given: Any) -> tuple[Any, Any]:
+        results = run(*given)
+        sums = [jnp.sum(r) for r in results if jnp.issubdtype(r.dtype, jnp.floating)]
+        return jnp.asarray(sum(sums, jnp.float32(0)), jnp.float32), results
+
+    if not smooth:
+        return run
+    return jax.value_and_grad(total, argnums=smooth, has_aux=True)
+
+
+def made_up(spec: TensorSpec) -> Any:
+    """Return numbers of a shape and dtype: small, positive, not all equal."""
+    size = int(np.prod(spec.shape, dtype=np.int64))
+    numbers = (np.arange(size) % 7 + 1).reshape(spec.shape)
+    scale = 1 if np.issubdtype(np.dtype(jnp.dtype(spec.dtype)), np.integer) else 8
+    return jnp.asarray(numbers / scale if scale > 1 else numbers).astype(spec.dtype)

@@ -1,0 +1,68 @@
+"""Predicted time of a node: the larger of what its arithmetic and its traffic ask for.
+
+    seconds = start + max(operations / rate, bytes / bandwidth)
+
+The rate is that of the kind of work (products, convolutions, elementwise functions); `EFFICIENCY`
+holds the ops that are known to stay below it, and `BACKWARD` how much more a training step does.
+"""
+
+from __future__ import annotations
+
+from graphc.cost.ceilings import Ceilings
+from graphc.cost.formulas import FREE, Cost, node_cost
+from graphc.ir import Node
+from graphc.kernels.costs import NO_TRAFFIC
+from graphc.kernels.registry import Choice
+
+CACHE_BYTES = 8 << 20  # what is smaller comes from the caches
+PRODUCTS = ("nn.dense", "linalg.matmul", "linalg.dot", "linalg.einsum", "nn.attention")
+CONVOLUTIONS = ("nn.conv", "nn.conv_transpose", "nn.separable_conv", "nn.depthwise_conv")
+RECURRENT = ("nn.simple_rnn", "nn.gru", "nn.lstm", "nn.bidirectional")
+# The share of the rate that an op (with this kernel, where one is named) reaches.
+EFFICIENCY: dict[str, float] = {}
+# Forward and backward over forward: a product has two gradients, an elementwise function one.
+BACKWARD = {"product": 3.0, "vector": 2.0}
+
+
+def predict(node: Node, choice: Choice, limits: Ceilings, *, training: bool) -> float:
+    """Return the predicted seconds of a node, started alone.
+
+    Args:
+        node: of an optimised graph.
+        choice: the kernel that it will run with.
+        limits: of the device.
+        training: whether its derivative is computed, too.
+    """
+    if node.op in FREE:
+        return 0.0
+    if node.op in NO_TRAFFIC:
+        return limits.dispatch_seconds
+    cost = node_cost(node)
+    work = _work_seconds(node, choice, cost, limits)
+    kind = "product" if node.op in (*PRODUCTS, *CONVOLUTIONS, *RECURRENT) else "vector"
+    return limits.dispatch_seconds + work * (BACKWARD[kind] if training else 1.0)
+
+
+def _work_seconds(node: Node, choice: Choice, cost: Cost, limits: Ceilings) -> float:
+    share = EFFICIENCY.get(f"{node.op}/{choice.kernel.name}", EFFICIENCY.get(node.op, 1.0))
+    arithmetic = cost.flops / (_rate(node, limits) * share)
+    small = cost.nbytes < CACHE_BYTES
+    traffic = cost.nbytes / (limits.cached_bytes_per_second if small else limits.bytes_per_second)
+    return max(arithmetic, traffic) + _turns(node) * limits.loop_seconds
+
+
+def _rate(node: Node, limits: Ceilings) -> float:
+    if node.op in PRODUCTS or node.op in RECURRENT:
+        return limits.flops_per_second
+    return (
+        limits.conv_flops_per_second if node.op in CONVOLUTIONS else limits.vector_flops_per_second
+    )
+
+
+def _turns(node: Node) -> int:
+    """Return how many turns of a loop the node takes."""
+    if node.op not in RECURRENT:
+        return 0
+    x = node.inputs[0]
+    assert x is not None
+    return x.spec.shape[1] * (2 if node.op == "nn.bidirectional" else 1)
