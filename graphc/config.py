@@ -48,11 +48,18 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-DEBUG = Knob("GRAPHC_DEBUG", 0, int, "1: print passes and recompiles; 3: the changed graphs too")
+DEBUG = Knob(
+    "GRAPHC_DEBUG", 0, int,
+    "1: print passes and recompiles; 2: kernels, too; 3: changed graphs; 4: what compiling took",
+)  # fmt: skip
 DUMP = Knob("GRAPHC_DUMP", "", str, "a folder: write the graph before and after each pass")
 PASSES = Knob("GRAPHC_PASSES", (), _names, "passes to switch off (-name) or alone to run (name)")
 PASS_LIMIT = Knob("GRAPHC_PASS_LIMIT", -1, int, "run only the first n passes (bisecting)")
-KERNELS = Knob("GRAPHC_KERNELS", (), _names, "kernel tiers allowed, for example: reference")
+KERNELS = Knob(
+    "GRAPHC_KERNELS", (), _names, "tiers allowed (reference), kernels preferred (nn.conv:reference)"
+)
+TUNED = Knob("GRAPHC_TUNED", True, _flag, "go by measured choices of kernels, where there are any")
+AUTOTUNE = Knob("GRAPHC_AUTOTUNE", False, _flag, "measure the kernels of what is trained, and keep")
 VERIFY = Knob("GRAPHC_VERIFY", False, _flag, "verify the graph after every pass")
 CACHE_DIR = Knob("GRAPHC_CACHE_DIR", "", str, "folder of the disk cache of compiled programs")
 DISK_CACHE = Knob("GRAPHC_DISK_CACHE", True, _flag, "keep compiled programs on disk between runs")

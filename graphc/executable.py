@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
 
+from graphc import config
 from graphc.ir import Graph, fingerprint
-from graphc.lower import Lowered, Plan, default_target, lower, plan
+from graphc.jitted import Jitted
+from graphc.lower import Plan, default_target, lower, plan
 from graphc.passes.base import Mode
 from graphc.pipeline import PassRecord, Pipeline
+from graphc.prepare import Prepared, split
 from graphc.programs import PROGRAMS, own_names
 from graphc.spec import Target
 
@@ -24,7 +28,7 @@ class Compiled:
 
     graph: Graph
     choices: Plan
-    run: Callable[..., Any]
+    run: Jitted
 
 
 def compiled(graph: Graph, target: Target) -> Compiled:
@@ -32,7 +36,8 @@ def compiled(graph: Graph, target: Target) -> Compiled:
 
     def make() -> Compiled:
         choices = plan(graph, target)
-        return Compiled(graph, choices, _jit(lower(graph, choices)))
+        tell_plan(graph, target)
+        return Compiled(graph, choices, Jitted(lower(graph, choices)))
 
     return PROGRAMS.get(("forward", fingerprint(graph), target), make)
 
@@ -82,7 +87,7 @@ class Executable:
     def __call__(self, *inputs: Any) -> Any:
         """Run on arrays; updated state (training mode) is kept where the executable has a home."""
         arrays = tuple(inputs) if self._unpack is None else self._unpack(*inputs)
-        outputs, updates = self.run(tuple(self._params()), tuple(self._state()), arrays)
+        outputs, updates = self.serve(tuple(self._params()), tuple(self._state()), arrays)
         if self._keep is not None:
             self._keep(updates)
         return self._pack(outputs)
@@ -90,6 +95,24 @@ class Executable:
     def run(self, params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
         """Run purely: (params, state, inputs) -> (outputs, updates); may be differentiated."""
         return self._compiled.run(params, state, inputs)
+
+    def serve(self, params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
+        """Run as `run` does, but keep what depends on the weights alone for the next call."""
+        results = None if self._serving is None else self._serving[0](params, state)
+        if self._serving is None or results is None:
+            return self.run(params, state, inputs)
+        return self._serving[1].run((*params, *results), state, inputs)
+
+    @cached_property
+    def _serving(self) -> tuple[Prepared, Compiled] | None:
+        """What prepares the weights, and what runs on them; None where nothing is to prepare."""
+        if self.mode != "infer":
+            return None
+        prepare, serve = split(self.graph)
+        if not prepare.outputs:
+            return None
+        prepared = Prepared(prepare, compiled(prepare, self.target).run)
+        return prepared, compiled(serve, self.target)
 
     def show(self, stage: str = "graph") -> str:
         """Return one stage as text.
@@ -108,7 +131,8 @@ class Executable:
         if stage == "plan":
             # Of this graph, not of the equal one that made the program: the scopes are its own.
             return format_plan(self.graph, plan(self.graph, self.target))
-        traced = _jit(lower(self.graph, plan(self.graph, self.target))).trace(*self._abstract())
+        jitted = Jitted(lower(self.graph, plan(self.graph, self.target))).jitted
+        traced = jitted.trace(*self._abstract())
         if stage == "jaxpr":
             return str(traced.jaxpr)
         with own_names():
@@ -121,8 +145,10 @@ class Executable:
         )
 
 
-def _jit(function: Lowered) -> Any:
-    return jax.jit(function)  # pyright: ignore[reportUnknownMemberType]
+def tell_plan(graph: Graph, target: Target) -> None:
+    """Print the kernels of a graph that is about to be compiled, where `GRAPHC_DEBUG` asks."""
+    if config.DEBUG.value >= 2:
+        print(format_plan(graph, plan(graph, target)))
 
 
 def format_plan(graph: Graph, choices: Plan) -> str:

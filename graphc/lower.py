@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from graphc import config
 from graphc.ir import INPUT_OPS, Graph, Node, Value
-from graphc.kernels.registry import TIERS, Choice, Signature, select
+from graphc.kernels.registry import TIERS, Choice, Signature, select, unknown_in
+from graphc.measured import measured_choices
 from graphc.spec import Target
 
 Arrays = tuple[Any, ...]
@@ -20,16 +21,22 @@ Plan = dict[Node, Choice]
 
 
 def default_target() -> Target:
-    """Return the target of JAX's default backend, under the tiers that the knobs allow."""
-    return _target(jax.default_backend(), tuple(config.KERNELS.value))
+    """Return the target of JAX's default backend, with the tiers and kernels that knobs name."""
+    return _target(jax.default_backend(), tuple(config.KERNELS.value), measured_choices())
 
 
 @cache
-def _target(platform: str, tiers: tuple[str, ...]) -> Target:
+def _target(platform: str, names: tuple[str, ...], measured: str) -> Target:
+    pairs = [name.partition(":") for name in names if ":" in name]
+    overrides = tuple((op.strip(), kernel.strip()) for op, _, kernel in pairs)
+    tiers = tuple(name for name in names if ":" not in name)
     unknown = sorted(set(tiers) - set(TIERS))
     if unknown:
         raise ValueError(f"GRAPHC_KERNELS: expected tiers among {TIERS}. Received: {unknown}")
-    return Target(platform, tiers or TIERS)
+    wrong = unknown_in(overrides)
+    if wrong is not None:
+        raise ValueError(f"GRAPHC_KERNELS: {wrong}")
+    return Target(platform, tiers or TIERS, overrides, measured)
 
 
 def plan(graph: Graph, target: Target) -> Plan:

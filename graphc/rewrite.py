@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from graphc.builder import Builder
@@ -12,9 +12,9 @@ from graphc.errors import RewriteLimitError
 from graphc.ir import INPUT_OPS, Graph, Node, Value
 from graphc.match import (
     Match,
+    Operand,
     Pattern,
     PatternBuilder,
-    PatternNode,
     count_uses,
     match,
     reason_against_sharing,
@@ -36,7 +36,7 @@ class Rule:
     rewrite: Callable[[Builder, Match], Value]
     shared_interior: bool = False
 
-    def traced(self) -> PatternNode:
+    def traced(self) -> Operand:
         """Return the pattern as data."""
         return self.pattern(PatternBuilder())
 
@@ -72,9 +72,7 @@ def apply_rules(
     raise RewriteLimitError(f"The rules {names} still fire after {limit} replays of the graph.")
 
 
-def _replay(
-    graph: Graph, patterns: Sequence[tuple[Rule, PatternNode]]
-) -> tuple[Graph, list[Event]]:
+def _replay(graph: Graph, patterns: Sequence[tuple[Rule, Operand]]) -> tuple[Graph, list[Event]]:
     uses = count_uses(graph)
     chosen: dict[Node, tuple[Rule, Match]] = {}
     events: list[Event] = []
@@ -90,7 +88,7 @@ def _replay(
 
 
 def _try(
-    rule: Rule, pattern: PatternNode, node: Node, uses: Counter[Value], events: list[Event]
+    rule: Rule, pattern: Operand, node: Node, uses: Counter[Value], events: list[Event]
 ) -> Match | None:
     found = match(pattern, node)
     if found is None:
@@ -107,7 +105,7 @@ Replacement = Callable[[Builder, dict[Value, Value]], tuple[Value, ...]]
 def _rewriter(rule: Rule, found: Match) -> Replacement:
     def emit(builder: Builder, new: dict[Value, Value]) -> tuple[Value, ...]:
         bound = {name: None if value is None else new[value] for name, value in found.bound.items()}
-        return (rule.rewrite(builder, Match(found.root, bound, found.nodes)),)
+        return (rule.rewrite(builder, replace(found, bound=bound)),)
 
     return emit
 

@@ -6,7 +6,6 @@ Choices that could change a result never rest on these numbers, only reports and
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from graphc.measured import device_name
 from graphc.programs import cache_folder
 from graphc.spec import Target
 from graphc.xla_options import compiler_options
@@ -75,14 +75,6 @@ def _remember(target: Target) -> Ceilings:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"version": VERSION, **asdict(found)}, indent=1))
     return found
-
-
-def device_name() -> str:
-    """Return a name for the kind of device, fit for a file's name."""
-    device: Any = jax.devices()[0]
-    kind = str(device.device_kind)
-    kind = f"{platform.machine()}-{jax.local_device_count()}" if kind == "cpu" else kind
-    return f"{device.platform}-{kind}".replace(" ", "-").lower()
 
 
 def _read(path: Path) -> Ceilings | None:

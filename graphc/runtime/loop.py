@@ -7,11 +7,13 @@ trip count is a runtime operand of one executable.
 from __future__ import annotations
 
 import signal
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -24,6 +26,7 @@ from graphc.runtime.step import Program
 TARGET_SECONDS = 0.25  # a chunk's length in time: a live bar and a prompt Ctrl-C
 GUESSED_FLOPS = 2e9  # a step's speed before it was measured, deliberately low
 STEP_OVERHEAD = 2e-5  # seconds a step costs at least
+CHUNKS_TIMED = 64  # the last ones, whose time a step is reported
 
 
 @dataclass
@@ -47,6 +50,22 @@ class Pace:
     def observe(self, steps: int, seconds: float) -> None:
         """Learn from a finished chunk."""
         self.seconds_per_step = max(STEP_OVERHEAD / 10, seconds / steps)
+
+
+@dataclass
+class Clock:
+    """How long the last steps took, compiling and callbacks left out."""
+
+    chunks: deque[float] = field(default_factory=lambda: deque[float](maxlen=CHUNKS_TIMED))
+
+    def observe(self, steps: int, seconds: float) -> None:
+        """Keep the seconds of a step of a finished chunk."""
+        self.chunks.append(seconds / steps)
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """The median of what was kept; None when nothing was."""
+        return statistics.median(self.chunks) if self.chunks else None
 
 
 @dataclass
@@ -146,6 +165,7 @@ class Run:
     put: Callable[[Any], None]
     order: Any = None
     fresh: bool = False
+    clock: Clock = field(default_factory=Clock)
 
     def steps(self, begin: int, end: int) -> Callable[[], tuple[np.ndarray, ...]]:
         """Do steps begin to end; return a function that waits for the logs after the last one."""
@@ -185,10 +205,13 @@ def _run_chunks(run: Run, steps: int, pace: Pace, hooks: Hooks, interrupt: Inter
         left = steps - position
         length = min(pace.length(left), hooks.room() or left)
         hooks.before(position)
-        started = time.perf_counter()
+        compilations, started = run.program.compilations, time.perf_counter()
         with interrupt.held():
             logs = run.steps(position, position + length)()
-        pace.observe(length, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        pace.observe(length, seconds)
+        if run.program.compilations == compilations:
+            run.clock.observe(length, seconds)
         position += length
         logs = hooks.after(position - 1, logs) or logs
         hooks.done(position - 1, length, logs)

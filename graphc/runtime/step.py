@@ -14,7 +14,9 @@ from jax import lax
 from graphc import config
 from graphc.body import every_node
 from graphc.cost import graph_flops
+from graphc.executable import tell_plan
 from graphc.ir import Graph, fingerprint
+from graphc.jitted import Jitted
 from graphc.lower import default_target, lower, plan
 from graphc.programs import PROGRAMS
 from graphc.spec import Target
@@ -106,38 +108,54 @@ class Shared:
 class Program:
     """A compiled step: `run(carry, shared, data, order, begin, end)` does steps begin to end.
 
-    `carry` is donated. In the "step" form `run` does one step, whatever `end` says.
+    `carry` is donated. In the "step" form `run` does one step, whatever `end` says; `why` is the
+    reason for the form.
     """
 
-    run: Callable[..., Any]
+    run: Jitted
     form: Form
     step: Step
     target: Target
     flops: int
     options: dict[str, Any]
+    why: str = ""
+
+    @property
+    def compilations(self) -> int:
+        """How often it was compiled: once for each form of its arguments."""
+        return self.run.compilations.count
 
 
 def program_for(step: Step, update: Update | None, *, shuffled: bool) -> Program:
     """Return the program of a step, from the cache where an equal one was made before."""
     target = default_target()
-    form = loop_form(step.graph, target)
+    form, why = loop_choice(step.graph, target)
     options = compiler_options(target)
     key = (
         fingerprint(step.graph), fingerprint(step.logs), step.mode, step.leaves, step.masked,
         step.resets, step.constraint_key, step.reports, step.watched, update, form, shuffled,
         target, tuple(sorted(options.items())),
     )  # fmt: skip
-    return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options))
+    return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options, why))
 
 
 def loop_form(graph: Graph, target: Target) -> Form:
     """Decide, from the graph alone, whether many steps run in one call or one by one."""
+    return loop_choice(graph, target)[0]
+
+
+def loop_choice(graph: Graph, target: Target) -> tuple[Form, str]:
+    """Return the form of the loop and the reason for it."""
     asked = config.LOOP.value
     if asked in ("scan", "step"):
-        return "scan" if asked == "scan" else "step"
-    heavy = graph_flops(graph) > SCAN_LIMIT
-    unscannable = target.platform == "cpu" and any(n.op in UNSCANNABLE for n in every_node(graph))
-    return "step" if heavy or unscannable else "scan"
+        return "scan" if asked == "scan" else "step", f"{config.LOOP.env}={asked} asks for it"
+    work = graph_flops(graph)
+    if work > SCAN_LIMIT:
+        return "step", f"with {work:.1e} FLOPs, a step gains nothing from a loop around it"
+    slow = {n.op for n in every_node(graph) if n.op in UNSCANNABLE}
+    if target.platform == "cpu" and slow:
+        return "step", f"inside a loop, XLA computes the gradient of {min(slow)} slowly on the CPU"
+    return "scan", f"with {work:.1e} FLOPs, a step is short beside the call that starts it"
 
 
 def _make(
@@ -147,7 +165,9 @@ def _make(
     shuffled: bool,
     target: Target,
     options: dict[str, Any],
+    why: str,
 ) -> Program:
+    tell_plan(step.graph, target)
     body = _body(step, update, target, shuffled)
     run_logs = lower(step.logs, plan(step.logs, target))
 
@@ -163,8 +183,8 @@ def _make(
         bad = (carry.bad,) if step.watched else ()
         return carry.replace(reported=(), bad=()), (*logs, *bad)
 
-    jitted = jax.jit(run, donate_argnums=(0,), compiler_options=options or None)
-    return Program(jitted, form, step, target, graph_flops(step.graph), options)
+    jitted = Jitted(run, donate_argnums=(0,), compiler_options=options or None)
+    return Program(jitted, form, step, target, graph_flops(step.graph), options, why)
 
 
 def _restarted(carry: Any, step: Step, fresh: Any) -> Any:

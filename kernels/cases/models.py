@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.kernels.cases.case import BATCH, SEED, Case, Input, floats, given, ints
+from graphc.kernels.cases.case import BATCH, SEED, Case, Input, bools, floats, given, ints
 from graphc.kernels.reference import activation
 
 PROBABILITY = {"low": 0.05, "high": 1.0}
@@ -221,6 +221,7 @@ def _others() -> list[Case]:
         Case("core.bitcast", "int", (x,), {"dtype": "int32"}),
         Case("nn.embedding", "words", (ints(BATCH, 64, high=1000), floats(1000, 64)), {}, 32,
              bench=True),
+        *_bags(),
         *(Case(f"signal.{n}", "rows", (signal, signal)) for n in ("fft", "ifft", "irfft")),
         *(Case(f"signal.{n}", "images", (spectrum, spectrum)) for n in ("fft2", "ifft2")),
         Case("signal.rfft", "rows", (signal,)),
@@ -244,3 +245,18 @@ def model_cases() -> tuple[Case, ...]:
         *_draws(),
         *_others(),
     )
+
+
+def _bags() -> tuple[Case, ...]:
+    """Bags of words: few and many of them, with ids from the end and unknown ones, and masked."""
+    op, odd = "nn.embedding_bag", {"low": -70, "high": 65}
+    reviews = (ints(BATCH, 256, high=10000), floats(10000, 16), None)
+    return (
+        Case(op, "words", (ints(BATCH, 11, high=60), floats(60, 5), None), {"combiner": "mean"}),
+        Case(op, "unknown", (ints(BATCH, 3, **odd), floats(60, 5), None)),
+        Case(op, "unknown_batch", (ints(40, 3, **odd), floats(60, 5), None)),
+        Case(op, "masked", (ints(BATCH, 11, high=60), floats(60, 5), bools(BATCH, 11))),
+        Case(op, "masked_batch", (ints(40, 19, **odd), floats(60, 5), bools(40, 19)),
+             {"combiner": "mean"}),
+        Case(op, "reviews", reviews, {"combiner": "mean"}, 512, bench=True),
+    )  # fmt: skip

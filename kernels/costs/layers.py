@@ -62,9 +62,22 @@ def _nbytes(spec: TensorSpec) -> int:
     return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
 
 
+def added_up(inputs: Inputs, attrs: Attrs, results: Results) -> int:
+    """An addition for every element of every row that is looked up."""
+    return math.prod(_shape(inputs, 0)) * results[0].shape[-1]
+
+
 def looked_up(inputs: Inputs, attrs: Attrs, results: Results) -> int:
     """The rows that are asked for, not the table."""
     return 2 * _nbytes(results[0]) + sum(_nbytes(s) for s in inputs[:1] if s is not None)
+
+
+def looked_up_and_added(inputs: Inputs, attrs: Attrs, results: Results) -> int:
+    """The rows that are asked for, each read once, and their sums."""
+    table = inputs[1]
+    assert table is not None
+    rows = added_up(inputs, attrs, results) * np.dtype(table.dtype).itemsize
+    return rows + sum(_nbytes(s) for s in (inputs[0], *inputs[2:], *results) if s is not None)
 
 
 def rewritten(inputs: Inputs, attrs: Attrs, results: Results) -> int:
@@ -77,6 +90,7 @@ OPERATIONS = {
     "nn.gru": recurrent,
     "nn.lstm": recurrent,
     "nn.bidirectional": bidirectional,
+    "nn.embedding_bag": added_up,
     "nn.max_pool": pool,
     "nn.average_pool": pool,
     "nn.layer_norm": normalized,
@@ -87,5 +101,6 @@ OPERATIONS = {
 
 TRAFFIC = {
     "nn.embedding": looked_up,
+    "nn.embedding_bag": looked_up_and_added,
     **dict.fromkeys((f"shape.{name}" for name in REARRANGING), rewritten),
 }

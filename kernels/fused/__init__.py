@@ -8,8 +8,10 @@ from graphc.kernels.fused import (
     depthwise,
     dropout,
     embedding,
+    embedding_bag,
     max_pool,
     recurrent,
+    remat,
 )
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "depthwise",
     "dropout",
     "embedding",
+    "embedding_bag",
     "max_pool",
     "recurrent",
+    "remat",
 ]

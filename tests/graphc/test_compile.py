@@ -78,7 +78,7 @@ def test_new_weights_are_seen_without_another_compile() -> None:
     executable(X)
     model.set_weights([np.zeros_like(w) for w in model.get_weights()])
     np.testing.assert_array_equal(executable(X), np.zeros((4, 2)))
-    assert executable._compiled.run._cache_size() == 1
+    assert executable._compiled.run.compilations.count == 1
 
 
 def test_training_mode_keeps_the_new_state() -> None:

@@ -125,3 +125,42 @@ def test_the_target_follows_the_knob() -> None:
         assert default_target().tiers == ("reference",)
     with config.KERNELS(("referense",)), pytest.raises(ValueError, match=r"referense"):
         default_target()
+
+
+def test_a_kernel_named_for_an_op_comes_before_the_tiers() -> None:
+    graph = _pooling()
+    (best,) = plan(graph, Target("cpu")).values()
+    for names, kernel in (
+        (("nn.max_pool:reference",), "reference"),
+        ((f"nn.max_pool:{best.kernel.name}", "reference"), best.kernel.name),
+        (("nn.conv:reference", "fused"), best.kernel.name),
+        (("nn.conv:reference", "reference"), "reference"),
+    ):
+        with config.KERNELS(names):
+            (choice,) = plan(graph, default_target()).values()
+        assert choice.kernel.name == kernel, names
+
+
+def test_a_named_kernel_that_cannot_run_is_passed_over_with_the_reason() -> None:
+    b = Builder()
+    x = b.input(spec(2, 4, 4, 3))
+    attrs = {"pool_size": 3, "strides": 1, "padding": "same"}
+    graph = b.finish([b.emit("nn.max_pool", x, **attrs)])
+    (best,) = plan(graph, Target("cpu")).values()
+    unfit = next(name for name, reason in ((k.name, r) for k, r in best.rejected) if reason)
+    (choice,) = plan(graph, Target("cpu", TIERS, (("nn.max_pool", unfit),))).values()
+    assert choice.kernel is best.kernel
+    ((_, reason), *_) = choice.rejected
+    assert reason.startswith("asked for, but ")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nn.max_pol:reference", r"GRAPHC_KERNELS: Expected an op, such as .*nn\.max_pool"),
+        ("nn.max_pool:referense", r"a kernel of 'nn\.max_pool', such as .*reference"),
+    ],
+)
+def test_an_override_of_what_there_is_not_names_the_nearest(name: str, message: str) -> None:
+    with config.KERNELS((name,)), pytest.raises(ValueError, match=message):
+        default_target()

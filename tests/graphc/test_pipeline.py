@@ -52,10 +52,10 @@ def test_a_pass_runs_in_its_modes_only() -> None:
 
 def test_the_passes_of_each_mode() -> None:
     named = {m: [p.name for p in selected_passes(PASSES, m)] for m in ("train", "infer")}
-    assert named == {
-        "train": ["share_forward", "fuse_softmax_xent"],
-        "infer": ["share_forward", "fuse_softmax_xent", "fold_batch_norm"],
-    }
+    both = [p.name for p in PASSES if p.modes == ("train", "infer")]
+    assert [n for n in named["train"] if n not in both] == ["roll_blocks"]
+    assert [n for n in named["infer"] if n not in both] == ["fold_batch_norm", "merge_linear"]
+    assert set(both) == set(named["train"]) & set(named["infer"])
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,6 @@ def test_the_record_keeps_what_fired_and_what_did_not() -> None:
 
 def test_passes_are_frozen_values_named_by_a_verb() -> None:
     for step in PASSES:
-        assert "_" in step.name and step.numerics in ("exact", "reassociate", "relaxed")
+        assert step.name.islower() and step.numerics in ("exact", "reassociate", "relaxed")
         with pytest.raises(AttributeError):
             step.name = "other"  # type: ignore[misc]

@@ -182,7 +182,7 @@ def test_the_random_graphs_make_every_rule_fire() -> None:
         fired.update(checking.fired)
 
     draw()
-    assert fired == {
+    assert fired >= {
         "batch_norm_of_dense", "binary_crossentropy_of_sigmoid",
         "categorical_crossentropy_of_softmax", "sparse_categorical_crossentropy_of_softmax",
     }  # fmt: skip

@@ -52,7 +52,9 @@ def under_scan(both):
 
 def under_vmap(both):
     def run(operands, cotangent):
-        doubled = jax.tree.map(lambda x: jnp.stack([x, -x]), (operands, cotangent))
+        doubled = jax.tree.map(
+            lambda x: jnp.stack([x, ~x if x.dtype == bool else -x]), (operands, cotangent)
+        )
         return jax.vmap(both)(*doubled)
 
     return run

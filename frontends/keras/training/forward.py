@@ -90,7 +90,7 @@ class BoundForward:
         """Run on the one array that the model takes, with nothing around it; NumPy arrays."""
         scalars = [np.float32(read()) for read in self.scalars]
         params, state = self.store.claim().peek("params"), self.store.peek("state")
-        arrays, _ = self.executable.run(params, state, (_device(leaf), *scalars))
+        arrays, _ = self.executable.serve(params, state, (_device(leaf), *scalars))
         return self.outputs.unflatten([np.array(array) for array in arrays])
 
 
@@ -163,9 +163,7 @@ class Forward:
 
     def executable_for(self, model: Any, inputs: Any, mode: Any, target: Any) -> Executable:
         """Return the executable for inputs given as arrays, specs or shapes."""
-        if inputs is None:
-            inputs = map_structure(lambda t: TensorSpec(_filled(t.shape), t.dtype), model.input)
-        arrays = map_structure(_placeholder, _as_specs(inputs))
+        arrays = arrays_like(model, inputs)
         if not model._all_built:
             build_by_trace(model, Rows(arrays), Rows(arrays).count)
         return self._get(model, model.__call__, (arrays,), {}, mode, target).executable
@@ -243,6 +241,13 @@ def _filled(shape: Any) -> tuple[int, ...]:
             f"Received: shape {tuple(shape)}"
         )
     return tuple(1 if size is None else size for size in shape)
+
+
+def arrays_like(model: Any, inputs: Any) -> Any:
+    """Return zeros for inputs given as arrays, specs or shapes; for the model's own by default."""
+    if inputs is None:
+        inputs = map_structure(lambda t: TensorSpec(_filled(t.shape), t.dtype), model.input)
+    return map_structure(_placeholder, _as_specs(inputs))
 
 
 def _as_specs(inputs: Any) -> Any:

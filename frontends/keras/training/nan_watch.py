@@ -14,6 +14,7 @@ from graphc.keras.callbacks.callback_list import CallbackList
 from graphc.keras.callbacks.terminate_on_nan import TerminateOnNaN
 from graphc.keras.config.messages import print_message
 from graphc.keras.training.own_steps import own_step
+from graphc.passes.unroll import unrolled
 from graphc.runtime.blame import Culprit, find_culprit
 from graphc.runtime.device import put_copy
 from graphc.runtime.loop import Hooks, Run
@@ -189,7 +190,8 @@ class NanWatch:
             step, run.order is not None, np.int32(index), run.data, run.order, shared
         )
         params, state = (chunk.bound.store.peek(name) for name in ("params", "state"))
-        return find_culprit(step.graph, run.program.target, params, state, inputs, step.batch)
+        graph = unrolled(step.graph)  # a layer is to be named, not one of many turns
+        return find_culprit(graph, run.program.target, params, state, inputs, step.batch)
 
     def _rows(self, window: Any, step: int, culprit: Culprit | None) -> tuple[int, ...]:
         """Return the rows of the data for those of the batch, where that is made of arrays."""

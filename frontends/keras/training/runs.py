@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from graphc import config
 from graphc.keras.config.messages import print_message
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
+from graphc.keras.training.memory_budget import passes_for
 from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.own_steps import own_step
 from graphc.keras.training.step_hooks import StepHooks
@@ -23,10 +24,11 @@ from graphc.passes import PASSES
 from graphc.pipeline import selected_passes
 from graphc.programs import cache_info
 from graphc.runtime.data import DeviceData
-from graphc.runtime.loop import Interrupt, Pace, Run, run_epoch
+from graphc.runtime.loop import Clock, Interrupt, Pace, Run, run_epoch
 from graphc.runtime.step import Mode, Program, Shared, TrainState, program_for
 from graphc.runtime.store import StateStore
 from graphc.runtime.stream import segment_steps, segments
+from graphc.tune import tune_unasked
 
 TRACES_KEPT = 16
 
@@ -39,6 +41,8 @@ class Bound:
     program: Program
     store: StateStore
     model: Any
+    shared: bool = False  # whether an equal step had its program made before
+    clock: Clock = field(default_factory=Clock)
 
     def run(
         self,
@@ -63,7 +67,7 @@ class Bound:
             )  # fmt: skip
 
         take, put = self._carry(mode, updates, buffers)
-        return Run(self.program, data.arrays, shared, take, put, order, fresh)
+        return Run(self.program, data.arrays, shared, take, put, order, fresh, self.clock)
 
     def _carry(
         self, mode: Mode, updates: bool, buffers: Any
@@ -126,7 +130,8 @@ class StepCache:
         own = own_step(model, mode) is not None
         if not own:  # which may never call the model itself
             build_by_trace(model, rows, batch)
-        passes = selected_passes(PASSES, "train" if mode == "train" else "infer")
+        known = PASSES if own else passes_for(model, mode, rows, batch)
+        passes = selected_passes(known, "train" if mode == "train" else "infer")
         optimizer = _structure(model) if mode == "train" and not own else None
         key = StepKey(
             mode, rows.signature, batch, masked, shuffled, default_target(), passes,
@@ -135,9 +140,11 @@ class StepCache:
         if key not in self._bound:
             made = cache_info().misses
             bound = _bind(model, mode, rows, batch, masked, shuffled)
-            if cache_info().misses > made:
+            bound.shared = cache_info().misses == made
+            if not bound.shared:
                 self._note(key, expected)
-            key = key._replace(model=Version.number)  # own steps build what they meet
+            # Own steps build what they meet, and tuning changes what kernels are chosen by.
+            key = key._replace(model=Version.number, target=default_target())
             self._bound[key] = bound
             while len(self._bound) > TRACES_KEPT:
                 self._bound.popitem(last=False)
@@ -154,14 +161,14 @@ class StepCache:
             return
         pairs = zip(key._fields, before, key, strict=True)
         changed = [(name, old, new) for name, old, new in pairs if old != new]
-        self.recompiles.append(f"{key.mode}: {', '.join(name for name, *_ in changed)} changed")
+        told = "; ".join(_told(*each) for each in changed)
+        self.recompiles.append(f"{key.mode}: {told}")
         if config.DEBUG.value:
             print_message(f"graphc: recompiled {self.recompiles[-1]}")
         if expected:
             return
         self._surprises += 1
         if self._surprises > 1 and self._surprises & (self._surprises - 1) == 0:
-            told = "; ".join(_told(*each) for each in changed)
             print_message(f"graphc: {self._surprises} recompiles so far; {key.mode} because {told}")
 
 
@@ -192,6 +199,8 @@ def _structure(model: Any) -> Any:
 
 def _bind(model: Any, mode: Mode, rows: Rows, batch: int, masked: bool, shuffled: bool) -> Bound:
     traced = trace_step(model, mode, rows, batch, masked=masked)
+    if config.AUTOTUNE.value:
+        tune_unasked(traced.step.graph, training=mode == "train")
     if mode != "train" or traced.step.reports:
         program = program_for(traced.step, None, shuffled=shuffled)
         return Bound(traced, program, StateStore(params=traced.params, state=traced.state), model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from graphc.keras.engine.scope import TraceScope, current_trace, entered
 from graphc.keras.engine.structure import flatten, pack_as, structure_of
 from graphc.keras.engine.variable import Variable
 from graphc.keras.training.arrays import Rows
+from graphc.keras.training.memory_budget import passes_for
 from graphc.keras.training.own_steps import own_step, trace_own_step
 from graphc.pipeline import PassRecord, Pipeline
 from graphc.runtime.step import Mode, Step
@@ -36,6 +38,7 @@ class TracedStep:
     log_structure: Any
     outputs: Any
     mixing: Node | None
+    seconds: float  # that tracing the model took, before any pass
 
     def read_scalars(self) -> tuple[np.float32, ...]:
         """Return the runtime scalars as they are now."""
@@ -56,14 +59,16 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
     own = own_step(model, mode)
     if own is not None:
         return _own(model, mode, own, rows, batch)
+    begun = time.perf_counter()
     scope, graph, outputs = _trace_graph(model, mode, rows, batch, masked=masked)
-    count = len(rows.leaves)
+    seconds, count = time.perf_counter() - begun, len(rows.leaves)
     mixing = mixing_node(graph, frozenset(graph.inputs[:count]), _valid_of(scope))
     if masked and mixing is None and has_user_code(model):
         _, other, _ = _trace_graph(model, mode, rows, batch + 1, masked=masked)
         mixing = size_dependent_node(graph, other)
     record = PassRecord()
-    optimised = Pipeline()(graph, "train" if mode == "train" else "infer", [record])
+    passes = Pipeline(passes_for(model, mode, rows, batch))
+    optimised = passes(graph, "train" if mode == "train" else "infer", [record])
     params, state = tuple(scope.params), tuple(scope.state)
     logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
     resets = _resets(model, state, mode)
@@ -73,13 +78,16 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
         watched=is_watched(model, mode),
     )  # fmt: skip
     return TracedStep(
-        step, graph, record, params, state, tuple(scope.scalars), log_structure, outputs, mixing
-    )
+        step, graph, record, params, state, tuple(scope.scalars), log_structure, outputs, mixing,
+        seconds,
+    )  # fmt: skip
 
 
 def _own(model: Any, mode: Mode, own: Callable[..., Any], rows: Rows, batch: int) -> TracedStep:
     """Trace a step that the model defines itself."""
+    begun = time.perf_counter()
     scope, graph, results = trace_own_step(model, mode, own, rows, _specs(rows, batch))
+    seconds = time.perf_counter() - begun
     record, count = PassRecord(), len(rows.leaves)
     mixing = mixing_node(graph, frozenset(graph.inputs[:count]), None)
     optimised = Pipeline()(graph, "train" if mode == "train" else "infer", [record])
@@ -92,7 +100,7 @@ def _own(model: Any, mode: Mode, own: Callable[..., Any], rows: Rows, batch: int
     )
     return TracedStep(
         step, graph, record, (), tuple(scope.state), tuple(scope.scalars),
-        results if reports else {}, structure_of(results), mixing,
+        results if reports else {}, structure_of(results), mixing, seconds,
     )  # fmt: skip
 
 

@@ -25,11 +25,13 @@ from graphc.keras.training.forward import Forward
 from graphc.keras.training.given import Given, whole_number
 from graphc.keras.training.host import on_host
 from graphc.keras.training.labels import check_labels
+from graphc.keras.training.memory_budget import parse_bytes
 from graphc.keras.training.model_metrics import ModelMetrics
 from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.runs import StepCache
 from graphc.keras.training.state_tree import StateTree
 from graphc.keras.training.steps import Steps, built_in
+from graphc.keras.training.traces import trace_model
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import interruptible
 
@@ -64,6 +66,7 @@ class Trainer(Steps, ModelMetrics, StateTree):
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
+        memory_budget: int | str | None = None,
     ) -> None:
         """Say how to train: see Keras's `Model.compile`.
 
@@ -79,10 +82,14 @@ class Trainer(Steps, ModelMetrics, StateTree):
             jit_compile: False is as `run_eagerly=True`; everything else compiles.
             auto_scale_loss: under the policy `mixed_float16`, wrap the optimizer in a
                 `LossScaleOptimizer`.
+            memory_budget: bytes that weights, gradients, optimizer and activations of a step of
+                training may take, as a number or as text ("4GB"); what does not fit is computed
+                again in the backward pass. `explain()` tells the plan.
 
         Raises:
-            ValueError: an unknown name (the nearest ones are listed).
+            ValueError: an unknown name (the nearest ones are listed), or no such budget.
         """
+        self._memory_budget = parse_bytes(memory_budget)
         self.optimizer = optimizers.get(optimizer)
         if auto_scale_loss and self.dtype_policy.name == "mixed_float16":
             self.optimizer = scale_losses(self.optimizer)
@@ -300,11 +307,15 @@ class Trainer(Steps, ModelMetrics, StateTree):
             return call(*args, **kwargs)
         return self._forward.call(self, call, args, kwargs)
 
-    def explain(self, mode: str | None = None) -> Any:
-        """Return the compiler's report of the last step run: `print` it, or `.as_dict()`.
+    def explain(self, mode: str | None = None, measure: bool = False) -> Any:
+        """Return the compiler's report of the last step run.
+
+        `print` it; in a notebook it shows itself; `to_html(path)` writes a page and `to_json(path)`
+        the data.
 
         Args:
             mode: "train", "test" or "predict"; training first when not given.
+            measure: time every op of the step alone, on made-up numbers. That takes a while.
 
         Raises:
             ValueError: nothing of that mode was run yet.
@@ -317,10 +328,13 @@ class Trainer(Steps, ModelMetrics, StateTree):
                 f"There is nothing to explain yet. Expected a call of fit, evaluate or predict on "
                 f"'{self.name}' before. Received: mode={mode!r}"
             )
-        return report_of(bound)
+        return report_of(bound, measure=measure)
 
     def __graphc_executable__(self, inputs: Any, mode: Any, target: Any) -> Any:
         return self._forward.executable_for(self, inputs, mode, target)
+
+    def __graphc_trace__(self, mode: Any, inputs: Any, targets: Any) -> Any:
+        return trace_model(self, mode, inputs, targets)
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
         """Return the results as Keras lists them: in the order of `compile`, then by name."""

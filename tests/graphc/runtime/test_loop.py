@@ -47,6 +47,7 @@ class FakeProgram:
     flops: int = 0
     step: FakeStep = field(default_factory=FakeStep)
     calls: list[tuple[int, int]] = field(default_factory=list)
+    compilations: int = 0
     at_call: Any = None
 
     def run(self, carry: Any, shared: Any, data: Any, order: Any, begin: Any, end: Any) -> Any:
