@@ -6,6 +6,7 @@ import os
 import platform
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 
@@ -16,7 +17,7 @@ from graphc.programs import cache_folder
 
 def device_name() -> str:
     """Return a name for the kind of device, fit for a file's name."""
-    device = jax.devices()[0]
+    device = cast("Any", jax.devices()[0])  # pyright: ignore[reportUnknownMemberType]
     name, kind = str(device.platform), str(device.device_kind)
     if name == "cpu":  # all call themselves "cpu"
         kind = f"{platform.machine()}-{os.cpu_count()}-cores"
