@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +15,52 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 OURS = "graphc"
-IMPORTS = {OURS: "from graphc import keras", "keras": "import keras"}
 DROPPED = ("GRAPHC_", "JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
+
+
+@dataclass(frozen=True)
+class PeerKind:
+    """What a peer is: the package it needs, its import, and the class of `peer.Peer` it is.
+
+    The models of a native one are written for it alone, where Keras's serve the others.
+    """
+
+    package: str
+    statement: str
+    worker: tuple[str, str]  # module and class
+    is_native: bool = True
+
+
+PEERS = {
+    OURS: PeerKind("graphc", "from graphc import keras", ("graphc_peer", "GraphcPeer"), False),
+    "keras": PeerKind("keras", "import keras", ("keras_peer", "KerasPeer"), False),
+    "torch_eager": PeerKind("torch", "import torch", ("torch_peer", "TorchPeer")),
+    "torch_compiled": PeerKind("torch", "import torch", ("torch_peer", "TorchPeer")),
+    "flax": PeerKind("flax", "from flax import nnx", ("flax_peer", "FlaxPeer")),
+}
+GROUPS = {"torch": ("torch_eager", "torch_compiled")}
+
+
+def missing(names: Iterable[str]) -> list[str]:
+    """The packages that these peers need and that are not installed; none is imported."""
+    packages = dict.fromkeys(PEERS[name].package for name in names)
+    return [package for package in packages if importlib.util.find_spec(package) is None]
 
 
 class PeerError(RuntimeError):
     """A peer failed, or died."""
 
 
-def clean_environment(cache: Path) -> dict[str, str]:
-    """What every process starts with: no switches of ours, no disk cache but the one in `cache`."""
+def clean_environment(cache: Path, switches: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What every process starts with: no disk cache but one in `cache`, and only these switches."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
     return kept | {
         "KERAS_BACKEND": "jax",
         "GRAPHC_CACHE_DIR": str(cache),
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # two processes share an accelerator
         "PYTHONHASHSEED": "0",
+        **(switches or {}),
     }
 
 
@@ -63,11 +94,14 @@ class PeerProcess:
 
 
 @contextmanager
-def started(name: str, cache: Path) -> Iterator[PeerProcess]:
+def started(
+    name: str, cache: Path, switches: Mapping[str, str] | None = None
+) -> Iterator[PeerProcess]:
     """A fresh worker process of a peer, ended with the block."""
     process = subprocess.Popen(
         (sys.executable, str(FOLDER / "peer_worker.py"), name),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(cache),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=clean_environment(cache, switches),
     )  # fmt: skip
     try:
         yield PeerProcess(name, process)
@@ -88,7 +122,7 @@ def import_seconds(name: str, cache: Path) -> float:
     """How long a fresh process takes to import a peer."""
     code = (
         "import time; begin = time.perf_counter()\n"
-        f"{IMPORTS[name]}\n"
+        f"{PEERS[name].statement}\n"
         "print(time.perf_counter() - begin)"
     )
     command = (sys.executable, "-c", code)
@@ -96,5 +130,5 @@ def import_seconds(name: str, cache: Path) -> float:
         command, capture_output=True, text=True, env=clean_environment(cache), check=False
     )
     if done.returncode:
-        raise PeerError(f"`{IMPORTS[name]}` failed:\n{done.stderr}")
+        raise PeerError(f"`{PEERS[name].statement}` failed:\n{done.stderr}")
     return float(done.stdout.split()[-1])

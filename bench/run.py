@@ -1,65 +1,45 @@
-"""Compares graphc with Keras on JAX, side by side in one run.
+"""Compares graphc with Keras on JAX, PyTorch and Flax, side by side in one run.
 
-    python bench/run.py [--peers keras] [--only tutorial_1,import] [--repeats N] [--quick]
-                        [--json PATH]
+    python bench/run.py [--peers keras,torch,flax] [--only tutorial_1,import] [--repeats N]
+                        [--quick | --fast] [--json PATH] [--chart PATH]
+    python bench/run.py --ablate [fuse_softmax_xent,kernels] [--only convnet] ...
 
 Wants an idle machine. README.md in this folder says what is measured, and how.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from measures import QUICK, Effort, Result, measure_imports, measure_workload
-from peers import FOLDER, IMPORTS, OURS, PeerError
-from tables import summary, table
+from ablate import Ablation, ablate_workload, matrix
+from chart import draw_chart
+from measures import Effort, Result, measure_imports, measure_workload, taking_part
+from options import effort_of, options
+from peers import FOLDER, PeerError
+from tables import Row, summary, table
+from targets import findings
 from workloads import WORKLOADS
 
-NAMES = (*WORKLOADS, "import")
 SWITCHES = ("XLA_FLAGS", "JAX_PLATFORMS", "OMP_NUM_THREADS")  # which may change what is measured
 
-
-def options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    choices = tuple(name for name in IMPORTS if name != OURS)
-    parser.add_argument("--peers", default="keras", help=f"comma-separated, of {choices}")
-    parser.add_argument("--only", default=",".join(NAMES), help=f"comma-separated, of {NAMES}")
-    parser.add_argument("--repeats", type=int, help="samples of each measure")
-    parser.add_argument("--quick", action="store_true", help="a few rows: shows that it works")
-    parser.add_argument("--json", type=Path, help="file to write; default: in bench/results")
-    given = parser.parse_args(arguments)
-    given.peers, given.only = given.peers.split(","), given.only.split(",")
-    for name, received, known in (("peers", given.peers, choices), ("only", given.only, NAMES)):
-        if set(received) - set(known):
-            parser.error(f"--{name}: expected names of {known}. Received: {','.join(received)}")
-    if given.repeats is not None and given.repeats < 1:
-        parser.error(f"--repeats: expected at least 1. Received: {given.repeats}")
-    return given
+Results = dict[str, Result | PeerError]
 
 
-def effort_of(given: argparse.Namespace) -> Effort:
-    """How much to measure."""
-    effort = QUICK if given.quick else Effort()
-    return effort if given.repeats is None else replace(effort, repeats=given.repeats)
-
-
-def measure(given: argparse.Namespace, effort: Effort) -> Iterator[tuple[str, Result | PeerError]]:
+def measure(given: Namespace, effort: Effort) -> Iterator[tuple[str, Result | PeerError]]:
     """Each workload's result, or what went wrong, as soon as it is known."""
     for name in given.only:
         try:
             if name == "import":
                 yield name, measure_imports(given.peers, effort)
-            else:
+            elif len(taking_part(WORKLOADS[name], given.peers)) > 1:
                 yield name, measure_workload(WORKLOADS[name], given.peers, effort)
         except PeerError as error:
             yield name, error
@@ -79,22 +59,40 @@ def show(name: str, result: Result | PeerError) -> None:
     sys.stdout.flush()
 
 
-def record(given: argparse.Namespace, results: dict[str, Result | PeerError]) -> dict[str, Any]:
-    """All that was measured, and on what."""
-    good = {name: found for name, found in results.items() if isinstance(found, Result)}
-    facts = next((found.facts for found in good.values() if found.facts), {})
+def circumstances(given: Namespace) -> dict[str, Any]:
+    """When and on what it was measured."""
     return {
         "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "quick": given.quick,
+        "preset": "quick" if given.quick else "fast" if given.fast else "full",
         "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": load()},
         "python": platform.python_version(),
         "environment": {name: os.environ[name] for name in SWITCHES if name in os.environ},
-        "peers": facts,
+    }
+
+
+def record(given: Namespace, results: Results) -> dict[str, Any]:
+    """All that was measured, and on what."""
+    good = {name: found for name, found in results.items() if isinstance(found, Result)}
+    facts = [found.facts for found in good.values() if found.facts]
+    rows = rows_of(results)
+    return circumstances(given) | {
+        "peers": {name: fact for known in facts for name, fact in known.items()},
         "data": {name: found.data for name, found in good.items() if found.data},
         "losses": {name: found.losses for name, found in good.items() if found.losses},
-        "rows": [row.as_dict() for found in good.values() for row in found.rows],
-        "failures": {n: str(e) for n, e in results.items() if isinstance(e, PeerError)},
+        "rows": [row.as_dict() for row in rows],
+        "claims": [finding.as_dict() for finding in findings(rows)],
+        "failures": failures(results),
     }
+
+
+def rows_of(results: Results) -> list[Row]:
+    """The rows of all that went well."""
+    return [row for one in results.values() if isinstance(one, Result) for row in one.rows]
+
+
+def failures(results: Mapping[str, Any]) -> dict[str, str]:
+    """What went wrong, by workload."""
+    return {name: str(e) for name, e in results.items() if isinstance(e, PeerError)}
 
 
 def load() -> list[float]:
@@ -102,23 +100,60 @@ def load() -> list[float]:
     return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else []
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and write; 1 when a peer failed."""
-    given = options(arguments)
+def compare(given: Namespace) -> dict[str, Any]:
+    """Measure ours against the peers and print what is found, as it is found."""
     print(f"graphc against {', '.join(given.peers)}; load averages at the start {load()}")
-    results: dict[str, Result | PeerError] = {}
+    results: Results = {}
     for name, result in measure(given, effort_of(given)):
         results[name] = result
         show(name, result)
-    found = record(given, results)
-    rows = [row for one in results.values() if isinstance(one, Result) for row in one.rows]
-    path = given.json or FOLDER / "results" / f"run-{found['when'].replace(':', '')}.json"
+    rows = rows_of(results)
+    print(f"\n{summary(rows)}")
+    for finding in findings(rows):
+        print(finding)
+    if given.chart is not None:
+        draw_chart(rows, given.chart)
+        print(f"chart in {given.chart}")
+    return record(given, results)
+
+
+def ablate(given: Namespace) -> dict[str, Any]:
+    """Measure ours without each part in turn and print what each buys."""
+    print(f"graphc without {', '.join(given.ablate)}; load averages at the start {load()}")
+    results: dict[str, Ablation | PeerError] = {}
+    for name in given.only:
+        try:
+            results[name] = ablate_workload(WORKLOADS[name], given.ablate, effort_of(given))
+        except PeerError as error:
+            results[name] = error
+        print(f"{name}: {'failed' if isinstance(results[name], PeerError) else 'done'}", flush=True)
+    good = [found for found in results.values() if isinstance(found, Ablation)]
+    print(matrix(good, given.ablate))
+    return circumstances(given) | {
+        "ablations": [found.as_dict() for found in good],
+        "failures": failures(results),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write; 1 when a peer failed."""
+    given = options(arguments)
+    found = compare(given) if given.ablate is None else ablate(given)
+    kind = "run" if given.ablate is None else "ablate"
+    path = given.json or FOLDER / "results" / f"{kind}-{found['when'].replace(':', '')}.json"
+    write(path, found)
+    if given.quick:
+        print("A quick run shows that everything works, and says nothing about speed.")
+    for name, error in found["failures"].items():
+        print(f"{name} failed: {error}")
+    print(f"raw samples in {path}")
+    return 1 if found["failures"] else 0
+
+
+def write(path: Path, found: Mapping[str, Any]) -> None:
+    """Write the findings as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1))
-    if given.quick:
-        print("\nA quick run shows that everything works, and says nothing about speed.")
-    print(f"\n{summary(rows)}\nraw samples in {path}")
-    return 1 if found["failures"] else 0
 
 
 if __name__ == "__main__":

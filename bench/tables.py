@@ -8,7 +8,7 @@ from typing import Any
 
 from timing import differs, median, spread
 
-WIDTHS = (11, 34, 16, 16, 9, 8)
+WIDTHS = (11, 43, 16, 16, 9, 8)
 HEADER = ("workload", "measure", "graphc", "peer", "times", "target")
 MEASURES = {
     "epoch": "epoch",
@@ -48,12 +48,14 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Whether the target is met: "no slower" (1.0) forgives what the noise may explain."""
-        if self.target is None:
-            return ""
+        """Whether the target is met; empty where there is none."""
+        return "" if self.target is None else self.judged(self.target)
+
+    def judged(self, target: float) -> str:
+        """Whether a target is met; one of 1.0 or less forgives what the noise may explain."""
         if not self.clear:
-            return "met" if self.target <= 1.0 else "not met"
-        return "met" if self.times >= self.target else "not met"
+            return "met" if target <= 1.0 else "not met"
+        return "met" if self.times >= target else "not met"
 
     def as_dict(self) -> dict[str, Any]:
         """The row as plain data, raw samples first."""
@@ -113,6 +115,10 @@ def table(rows: Iterable[Row]) -> str:
 def summary(rows: Iterable[Row]) -> str:
     """How many targets are met, and which are not."""
     judged = [row for row in rows if row.target is not None]
-    missed = [f"{row.workload} {row.measure}" for row in judged if row.verdict != "met"]
+    missed = [
+        f"{row.workload} {row.measure}" + (f" / {row.peer}" if row.peer != "keras" else "")
+        for row in judged
+        if row.verdict != "met"
+    ]
     text = f"{len(judged) - len(missed)} of {len(judged)} targets met"
     return f"{text}; not met: {', '.join(missed)}" if missed else text

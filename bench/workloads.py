@@ -1,32 +1,41 @@
-"""What the benchmarks train: the tutorials' models, written once for any `keras` module.
+"""What the benchmarks train: models with their data, and how much faster each must be than Keras.
 
-Imports numpy alone, because every peer's worker process imports it.
+Imports no framework, because every peer's worker process imports it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from generative import build_gan, build_vae
-
-Arrays = dict[str, np.ndarray]
+from keras_models import dense, images, sequences
+from sources import (
+    Arrays,
+    Source,
+    as_own_targets,
+    as_pictures,
+    as_stored,
+    in_colour,
+    load_clothes,
+    load_digits,
+    load_few_digits,
+    load_few_reviews,
+    load_made_up,
+    load_next_words,
+    load_reviews,
+    load_series,
+    load_table,
+    scaled,
+    scaled_with_channel,
+)
 
 QUICK_ROWS = 192  # of --quick: enough for two steps of the largest batch but one
 
-
-@dataclass(frozen=True)
-class Source:
-    """The arrays `x`, `y` (and `x_val`, `y_val`) as small as they are stored, and what they are."""
-
-    arrays: Arrays
-    text: str
-
-    def head(self, rows: int) -> Source:
-        """The first rows of each array."""
-        return Source({name: array[:rows] for name, array in self.arrays.items()}, self.text)
+Objective = Literal["classes", "binary", "squares"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,9 @@ class Workload:
 
     `prepare` does in the worker what the tutorial does to the stored arrays before `fit`;
     `epochs` is the length of the fit whose mean epoch is one sample: the tutorial's where that is
-    soon over; `targets` says how many times faster than the peer each measure must be.
+    soon over; `targets` says how many times faster than Keras each measure must be. What has an
+    `objective` was also written for PyTorch and Flax: those models give logits, and this is the
+    loss of them; with `accuracy` they count the right ones, too, where Keras does.
     """
 
     name: str
@@ -46,202 +57,82 @@ class Workload:
     batch: int
     epochs: int
     targets: Mapping[str, float]
+    objective: Objective | None = None
+    accuracy: bool = True
 
     @property
-    def has_validation(self) -> bool:
-        """Whether the tutorial validates after every epoch."""
-        return "epoch_validated" in self.targets
+    def is_native(self) -> bool:
+        """Whether PyTorch and Flax have it, too."""
+        return self.objective is not None
 
 
-def build_mlp(keras: Any) -> Any:
-    """784-128-10: the first tutorial of TensorFlow's site."""
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28)),
-            keras.layers.Flatten(),
-            keras.layers.Dense(128, activation="relu"),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def build_functional(keras: Any) -> Any:
-    """20-64-64-1: the functional API's first example."""
-    inputs = keras.Input(shape=(20,))
-    x = keras.layers.Dense(64, activation="relu")(inputs)
-    x = keras.layers.Dense(64, activation="relu")(x)
-    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def build_reviews(keras: Any) -> Any:
-    """Embedding, mean over the words, Dense 16, Dense 1: the IMDB tutorial."""
-    model = keras.Sequential(
-        [
-            keras.layers.Embedding(10000, 16),
-            keras.layers.GlobalAveragePooling1D(),
-            keras.layers.Dense(16, activation="relu"),
-            keras.layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def build_convnet(keras: Any) -> Any:
-    """Two convolutions and a Dense: keras.io's MNIST convnet."""
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            keras.layers.Conv2D(32, kernel_size=(3, 3), activation="relu"),
-            keras.layers.MaxPooling2D(pool_size=(2, 2)),
-            keras.layers.Conv2D(64, kernel_size=(3, 3), activation="relu"),
-            keras.layers.MaxPooling2D(pool_size=(2, 2)),
-            keras.layers.Flatten(),
-            keras.layers.Dropout(0.5),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def load_digits() -> Source:
-    """MNIST from the cache folder; else the packaged Fashion-MNIST, ten times over."""
-    from graphc.keras.datasets import mnist
-    from graphc.keras.datasets.source import find
-    from graphc.samples import load_fashion_mnist
-
-    if find(mnist.DIGITS) is not None:
-        (x, y), _ = mnist.load_data()
-        return Source({"x": x, "y": y}, f"MNIST, {len(x):,} images")
-    (x, y), _ = load_fashion_mnist()
-    x, y = np.tile(x, (10, 1, 1)), np.tile(y, 10)
-    return Source(
-        {"x": x, "y": y}, f"packaged Fashion-MNIST sample 10 times over, {len(x):,} images"
-    )
-
-
-def load_few_digits() -> Source:
-    """As many images as make a hundred steps of the convnet, and a tenth as many to validate on."""
-    source = load_digits()
-    x, y, rows = source.arrays["x"], source.arrays["y"], 12800
-    arrays = {"x": x[:rows], "y": y[:rows], "x_val": x[rows:14080], "y_val": y[rows:14080]}
-    return Source(
-        arrays, f"{source.text}; the first {rows:,} to train on, the next 1,280 to validate"
-    )
-
-
-def load_made_up() -> Source:
-    """The tutorial's random rows."""
-    random = np.random.RandomState(0)
-    arrays = {"x": random.rand(1000, 20), "y": random.randint(2, size=(1000, 1))}
-    return Source(arrays, "1,000 random rows")
-
-
-def load_reviews() -> Source:
-    """IMDB from the cache folder; else as many rows of 256 made of the packaged sentences."""
-    from graphc.keras.datasets import imdb
-    from graphc.keras.datasets.source import find
-    from graphc.keras.utils import pad_sequences
-
-    if find(imdb.REVIEWS) is not None:
-        (x, y), _ = imdb.load_data(num_words=10000)
-        text = "IMDB"
-    else:
-        x, y = _joined_sentences(25000)
-        text = "packaged review sentences, joined to reviews"
-    rows = pad_sequences(x, value=0, padding="post", maxlen=256).astype(np.int32)  # [25000, 256]
-    arrays = {"x": rows[10000:], "y": y[10000:], "x_val": rows[:10000], "y_val": y[:10000]}
-    return Source(arrays, f"{text}: 15,000 rows of 256 words, 10,000 to validate")
-
-
-def _joined_sentences(count: int) -> tuple[list[list[int]], np.ndarray]:
-    """Rows of twenty sentences of one sentiment each, and the sentiments."""
-    from graphc.samples import load_review_indices
-
-    ((x, y), _), _ = load_review_indices(num_words=10000)
-    random = np.random.RandomState(0)
-    labels = random.randint(2, size=count)
-    pools = [np.flatnonzero(y == label) for label in (0, 1)]
-    rows = [np.concatenate(list(x[random.choice(pools[label], 20)])).tolist() for label in labels]
-    return rows, labels
-
-
-def as_stored(arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """The arrays as they are."""
-    return dict(arrays)
-
-
-def scaled(arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """Images from 0 to 1 in float64, as `x / 255.0` gives them."""
-    return {name: a / 255.0 if name.startswith("x") else a for name, a in arrays.items()}
-
-
-def scaled_with_channel(arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """Images float32 [N, 28, 28, 1] from 0 to 1, and one-hot labels [N, 10]."""
-    return {
-        name: a[..., None].astype("float32") / 255 if name.startswith("x") else np.eye(10)[a]
-        for name, a in arrays.items()
-    }
-
-
-def load_clothes() -> Source:
-    """The packaged pictures of clothes."""
-    from graphc.samples import load_fashion_mnist
-
-    (x, _), _ = load_fashion_mnist()
-    return Source({"x": x}, f"packaged Fashion-MNIST sample, {len(x):,} images")
-
-
-def load_few_clothes() -> Source:
-    """As many of them as make ten steps of 128."""
-    source = load_clothes().head(1280)
-    return Source(source.arrays, f"{source.text}; the first {len(source.arrays['x']):,}")
-
-
-def as_pictures(arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """Pictures float32 [N, 28, 28, 1] from -1 to 1."""
-    return {"x": arrays["x"][..., None].astype("float32") / 127.5 - 1}
-
-
-def as_own_targets(arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """Pictures float32 [N, 28, 28, 1] from 0 to 1, which are also what is to come out."""
-    x = arrays["x"][..., None].astype("float32") / 255
-    return {"x": x, "y": x}
-
+CLOTHES, FEW_CLOTHES = partial(load_clothes, 1280), partial(load_clothes, 640)
+REVIEWS, FEW_REVIEWS = partial(load_few_reviews, 1280), partial(load_few_reviews, 640)
 
 FIRST = {"first_cold": 1.0, "first_warm": 1.0}
-COMMON = FIRST | {"predict": 2.0}
+COMMON = {"epoch": 1.05, "predict": 2.0, "memory": 1.0} | FIRST
 
 WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload(
-            "tutorial_1", "MLP 784-128-10", build_mlp, load_digits, scaled,
-            batch=32, epochs=2, targets={"epoch": 1.5} | COMMON,
+            "tutorial_1", "MLP 784-128-10", dense.build_mlp, load_digits, scaled,
+            batch=32, epochs=2, targets=COMMON | {"epoch": 1.5}, objective="classes",
         ),
         Workload(
-            "tutorial_2", "functional 20-64-64-1", build_functional, load_made_up, as_stored,
-            batch=32, epochs=10, targets={"epoch": 6.0} | COMMON,
+            "tutorial_2", "functional 20-64-64-1", dense.build_functional, load_made_up, as_stored,
+            batch=32, epochs=10, targets=COMMON | {"epoch": 6.0}, objective="binary",
         ),
         Workload(
-            "tutorial_4", "embedding and mean", build_reviews, load_reviews, as_stored,
-            batch=512, epochs=5, targets={"epoch": 1.5, "epoch_validated": 1.5} | COMMON,
+            "tutorial_4", "embedding and mean", dense.build_reviews, load_reviews, as_stored,
+            batch=512, epochs=5, targets=COMMON | {"epoch": 1.5, "epoch_validated": 1.5},
+            objective="binary",
         ),
         Workload(
-            "convnet", "MNIST convnet", build_convnet, load_few_digits, scaled_with_channel,
-            batch=128, epochs=1, targets={"epoch": 2.0, "epoch_validated": 2.0} | COMMON,
+            "tabular", "MLP with BatchNormalization", dense.build_tabular, load_table, as_stored,
+            batch=256, epochs=2, targets=COMMON, objective="classes",
         ),
         Workload(
-            "vae", "convolutional VAE", build_vae, load_few_clothes, as_own_targets,
+            "convnet", "MNIST convnet", images.build_convnet, load_few_digits, scaled_with_channel,
+            batch=128, epochs=1, targets=COMMON | {"epoch": 2.0, "epoch_validated": 2.0},
+            objective="classes",
+        ),
+        Workload(
+            "resnet20", "ResNet-20", images.build_resnet20, CLOTHES, in_colour,
+            batch=128, epochs=1, targets=COMMON, objective="classes",
+        ),
+        Workload(
+            "separable", "small MobileNet", images.build_separable,
+            FEW_CLOTHES, in_colour, batch=64, epochs=1, targets=COMMON, objective="classes",
+        ),
+        Workload(
+            "autoencoder", "convolutional autoencoder", images.build_autoencoder, CLOTHES,
+            as_own_targets, batch=128, epochs=1, targets=COMMON, objective="binary",
+            accuracy=False,
+        ),
+        Workload(
+            "bilstm", "two bidirectional LSTMs", sequences.build_bilstm, FEW_REVIEWS, as_stored,
+            batch=32, epochs=1, targets=COMMON, objective="binary",
+        ),
+        Workload(
+            "gru", "GRU forecaster", sequences.build_gru, load_series, as_stored,
+            batch=128, epochs=1, targets=COMMON, objective="squares", accuracy=False,
+        ),
+        Workload(
+            "transformer", "transformer text classifier", sequences.build_transformer,
+            REVIEWS, as_stored, batch=32, epochs=1, targets=COMMON, objective="classes",
+        ),
+        Workload(
+            "gpt", "12 blocks of width 128", sequences.build_gpt, load_next_words, as_stored,
+            batch=16, epochs=1, targets=COMMON | {"first_cold": 3.0}, objective="classes",
+            accuracy=False,
+        ),
+        Workload(
+            "vae", "convolutional VAE", build_vae, CLOTHES, as_own_targets,
             batch=128, epochs=1, targets={"epoch": 1.5} | FIRST,
         ),
         Workload(
-            "gan", "small DCGAN, two optimizers", build_gan, load_few_clothes, as_pictures,
+            "gan", "small DCGAN, two optimizers", build_gan, CLOTHES, as_pictures,
             batch=128, epochs=1, targets={"epoch": 1.5} | FIRST,
         ),
     )

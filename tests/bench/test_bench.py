@@ -1,38 +1,19 @@
-"""bench/run.py: its tables, its workloads, its workers; nothing is timed for real here."""
+"""bench/run.py: its tables, its command line, its workers; nothing is timed for real here."""
 
-import importlib
 import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-MODULES = (
-    "timing", "generative", "workloads", "peers", "tables", "measures", "peer_worker", "run",
-    "limits",
-)  # fmt: skip
-PARAMETERS = {"tutorial_1": 101770, "tutorial_2": 5569, "tutorial_4": 160289, "convnet": 34826}
 KEYS = {
-    "when", "quick", "machine", "python", "environment", "peers", "data", "losses", "rows",
-    "failures",
+    "when", "preset", "machine", "python", "environment", "peers", "data", "losses", "rows",
+    "claims", "failures",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def bench():
-    """The scripts' modules, imported as they import one another."""
-    sys.path.insert(0, str(BENCH))
-    try:
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    finally:
-        sys.path.remove(str(BENCH))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+installed = importlib.util.find_spec
 
 
 @pytest.mark.parametrize(
@@ -42,6 +23,8 @@ def bench():
         ((1.0, 1.01, 0.99), (3.0, 3.1, 2.9), 6.0, "not met"),
         ((1.0, 1.01, 0.99), (3.0, 3.1, 2.9), None, ""),
         ((3.0, 3.1, 2.9), (1.0, 1.01, 0.99), 1.0, "not met"),
+        ((3.0, 3.1, 2.9), (2.5, 2.51, 2.49), 0.8, "met"),
+        ((3.0, 3.1, 2.9), (2.0, 2.01, 1.99), 0.8, "not met"),
         ((1.0, 1.3, 0.8, 1.1), (1.1, 0.9, 1.2, 1.0), 1.0, "met"),
         ((1.0, 3.0, 0.2, 2.0), (3.5, 0.5, 9.0, 2.5), 1.5, "not met"),
     ],
@@ -55,14 +38,18 @@ def test_table_lines_up_and_names_no_difference_in_the_noise(bench) -> None:
         bench.tables.Row("one", "epoch", "keras", (0.010, 0.0101), (0.030, 0.0301), 1.5),
         bench.tables.Row("one", "predict", "keras", (1e-3, 3e-3, 2e-3), (2e-3, 1e-3, 4e-3), 2.0),
         bench.tables.Row("one", "memory", "keras", (2.0**28,), (2.0**29,)),
+        bench.tables.Row("one", "epoch", "flax", (0.010, 0.0101), (0.005, 0.0051), 1.0),
     ]
-    header, rule, epoch, predict, memory = bench.tables.table(rows).splitlines()
+    header, rule, epoch, predict, memory, flax = bench.tables.table(rows).splitlines()
     assert len(rule) == len(header)
     assert header.index("target") + len("target") == epoch.index("1.50x") + len("1.50x")
     assert "2.99x" in epoch and epoch.endswith("  met")
     assert "no diff." in predict and predict.endswith("  not met")
     assert "256 MB" in memory and "512 MB" in memory and memory.endswith("2.00x")
-    assert bench.tables.summary(rows) == "1 of 2 targets met; not met: one predict"
+    assert "epoch / flax" in flax
+    assert bench.tables.summary(rows) == (
+        "1 of 3 targets met; not met: one predict, one epoch / flax"
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,34 +69,17 @@ def test_turns_alternate(bench) -> None:
     assert taken == {"a": [1.0] * 3, "b": [1.0] * 3}
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_workloads_build_and_accept_their_data(bench, name) -> None:
-    from graphc import keras
-
-    workload = bench.workloads.WORKLOADS[name]
-    stored = {
-        "tutorial_1": {"x": np.ones((4, 28, 28), "uint8"), "y": np.arange(4, dtype="uint8")},
-        "tutorial_2": {"x": np.ones((4, 20)), "y": np.ones((4, 1), "int64")},
-        "tutorial_4": {"x": np.ones((4, 256), "int32"), "y": np.ones(4, "int64")},
-        "convnet": {"x": np.ones((4, 28, 28), "uint8"), "y": np.arange(4, dtype="uint8")},
-    }[name]
-    data, model = workload.prepare(stored), workload.build(keras)
-    assert data["x"].max() <= 1.0
-    assert model.evaluate(data["x"], data["y"], verbose=0)[0] > 0.0
-    assert model.count_params() == PARAMETERS[name]
+@pytest.mark.parametrize(("seconds", "count"), [(1e6, 7), (0.0, 3)])
+def test_slow_workloads_get_fewer_samples_but_three(bench, seconds, count) -> None:
+    effort = bench.measures.Effort(repeats=7, seconds=seconds)
+    assert len(bench.measures.warm_turns({"a": lambda: 1.0}, effort)["a"]) == count
 
 
-def test_generative_models(bench) -> None:
-    from graphc import keras
-
-    pictures = bench.workloads.as_own_targets({"x": np.full((2, 28, 28), 255, "uint8")})
-    vae = bench.generative.build_vae(keras)
-    assert vae.predict(pictures["x"], verbose=0).shape == (2, 28, 28, 1)
-    assert vae.evaluate(pictures["x"], pictures["y"], verbose=0) > 0.0
-    gan = bench.generative.build_gan(keras)
-    noise = np.zeros((2, bench.generative.NOISE), "float32")
-    drawn = gan.generator.predict(noise, verbose=0)
-    assert gan.discriminator.predict(drawn, verbose=0).shape == (2, 1)
+def test_native_peers_take_part_where_they_have_the_model(bench) -> None:
+    names = ("keras", "torch_eager", "flax")
+    workloads = bench.workloads.WORKLOADS
+    assert bench.measures.taking_part(workloads["gpt"], names) == ("graphc", *names)
+    assert bench.measures.taking_part(workloads["vae"], names) == ("graphc", "keras")
 
 
 def test_limits_are_told_from_noise(bench) -> None:
@@ -121,58 +91,86 @@ def test_limits_are_told_from_noise(bench) -> None:
     assert set(bench.limits.LIMITS) >= {"predict", "generator", "on_nan"}
 
 
-def test_the_samples_stand_in_for_absent_data(bench, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    digits, reviews = bench.workloads.load_few_digits(), bench.workloads.load_reviews()
-    assert "Fashion-MNIST sample" in digits.text
-    assert {name: array.shape for name, array in digits.arrays.items()} == {
-        "x": (12800, 28, 28), "y": (12800,), "x_val": (1280, 28, 28), "y_val": (1280,),
-    }  # fmt: skip
-    assert "packaged review sentences" in reviews.text
-    assert reviews.arrays["x"].shape == (15000, 256)
-    assert 0.4 < reviews.arrays["y_val"].mean() < 0.6
-    assert reviews.head(5).arrays["x"].shape == (5, 256)
-
-
-def test_processes_start_without_switches_of_ours(bench, tmp_path, monkeypatch) -> None:
+def test_processes_start_with_the_given_switches_alone(bench, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("GRAPHC_VERIFY", "1")
-    environment = bench.peers.clean_environment(tmp_path)
+    environment = bench.peers.clean_environment(tmp_path, {"GRAPHC_PASSES": "-simplify"})
     assert "GRAPHC_VERIFY" not in environment
+    assert environment["GRAPHC_PASSES"] == "-simplify"
     assert environment["GRAPHC_CACHE_DIR"] == str(tmp_path)
+    assert "GRAPHC_PASSES" not in bench.peers.clean_environment(tmp_path)
 
 
 def test_a_worker_tells_of_its_errors_and_lives_on(bench, tmp_path) -> None:
     with bench.peers.started("graphc", tmp_path) as worker:
-        with pytest.raises(
-            bench.peers.PeerError, match=r"graphc failed in `epoch`:(.|\n)*KeyError"
-        ):
-            worker.ask("epoch", validated=False, epochs=1)
+        with pytest.raises(bench.peers.PeerError, match=r"failed in `load`:(.|\n)*KeyError"):
+            worker.ask("load", workload="none", file="none.npz")
+        with pytest.raises(bench.peers.PeerError, match="Received: 'take'"):
+            worker.ask("take")
         assert worker.ask("peak_memory") > 2**20
     with pytest.raises((bench.peers.PeerError, ValueError)):
         worker.ask("peak_memory")
 
 
-def test_unknown_names_are_refused(bench, capsys) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--only", "tutorial_9"), "Received: tutorial_9"),
+        (("--peers", "tensorflow"), "Received: tensorflow"),
+        (("--ablate", "fold_nothing"), "Received: fold_nothing"),
+        (("--ablate", "kernels", "--only", "import"), "Received: import"),
+        (("--ablate", "--chart", "a.svg"), "--ablate makes none"),
+        (("--quick", "--fast"), "not allowed with"),
+        (("--repeats", "0"), "at least 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(bench, capsys, arguments, message) -> None:
     with pytest.raises(SystemExit):
-        bench.run.main(["--only", "tutorial_9"])
-    assert "Received: tutorial_9" in capsys.readouterr().err
+        bench.options.options(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named_and_none_is_imported(bench, capsys, monkeypatch) -> None:
+    looked_for = []
+    monkeypatch.setattr(importlib.util, "find_spec", looked_for.append)
+    with pytest.raises(SystemExit):
+        bench.options.options(["--peers", "torch,flax"])
+    error = capsys.readouterr().err
+    assert "not installed: torch, flax" in error and "graphc-compiler[bench]" in error
+    assert looked_for == ["torch", "flax"]
+
+
+def test_groups_and_presets(bench, monkeypatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    given = bench.options.options(["--peers", "keras,torch", "--fast", "--repeats", "5"])
+    assert given.peers == ["keras", "torch_eager", "torch_compiled"]
+    effort = bench.options.effort_of(given)
+    assert effort.repeats == 5 and effort.measures == ("epoch", "predict")
+    assert bench.options.options(["--ablate"]).ablate == list(bench.ablate.SWITCHES)
+    assert "gan" not in bench.options.options(["--ablate"]).only
 
 
 @pytest.mark.slow
 @pytest.mark.oracle
-@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="real Keras is absent")
+@pytest.mark.skipif(installed("keras") is None, reason="real Keras is absent")
 def test_quick_run_writes_what_it_measured(tmp_path) -> None:
     path = tmp_path / "run.json"
-    command = (sys.executable, BENCH / "run.py", "--quick", "--only", "tutorial_2", "--json", path)
+    command = (
+        sys.executable, BENCH / "run.py", "--quick", "--only", "tutorial_2", "--json", path,
+        "--peers", "keras,flax",
+    )  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "targets met" in done.stdout
+    assert "targets met" in done.stdout and "1 of 12 workloads" in done.stdout
     found = json.loads(path.read_text())
     assert set(found) == KEYS
     assert set(found["peers"]["keras"]["versions"]) >= {"jax", "keras", "numpy"}
-    assert [row["measure"] for row in found["rows"]] == [
+    assert [row["measure"] for row in found["rows"] if row["peer"] == "keras"] == [
         "epoch", "predict", "memory", "first_cold", "first_warm",
+    ]  # fmt: skip
+    assert [row["measure"] for row in found["rows"] if row["peer"] == "flax"] == [
+        "epoch", "predict", "memory", "first_cold",
     ]  # fmt: skip
     assert all(value > 0.0 for row in found["rows"] for value in row["ours"] + row["theirs"])
     losses = found["losses"]["tutorial_2"]
     assert losses["graphc"] == pytest.approx(losses["keras"], rel=0.1)
+    assert losses["graphc"] == pytest.approx(losses["flax"], rel=0.2)

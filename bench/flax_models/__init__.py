@@ -1,0 +1,1 @@
+"""The same models as a user of Flax's NNX writes them."""

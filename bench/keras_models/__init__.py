@@ -1,0 +1,1 @@
+"""The benchmarks' models, each written once for any `keras` module."""
