@@ -2,6 +2,7 @@
 
 from graphc.kernels.fused import (
     attention,
+    attention_whole,
     conv,
     conv_groups,
     conv_transpose,
@@ -10,12 +11,14 @@ from graphc.kernels.fused import (
     embedding,
     embedding_bag,
     max_pool,
+    norm,
     recurrent,
     remat,
 )
 
 __all__ = [
     "attention",
+    "attention_whole",
     "conv",
     "conv_groups",
     "conv_transpose",
@@ -24,6 +27,7 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "max_pool",
+    "norm",
     "recurrent",
     "remat",
 ]

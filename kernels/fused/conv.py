@@ -1,9 +1,12 @@
-"""Convolution whose gradients are written as matrix products.
+"""Convolution whose gradients are plain convolutions, or matrix products.
 
-XLA's CPU backend computes the filter's gradient as a convolution with a huge window: slow for few
-input channels and 1x1 kernels, and a naive loop inside the body of a scan. The forward pass and the
-input's gradient stay XLA's, but for a single input channel, whose forward pass is a few fused
-multiply-adds, and for few output channels, where all is one product and shifted sums.
+XLA's CPU backend calls its library only for convolutions with the batch first, the channels last
+and a kernel [*window, I, O]. It brings others to that form, but not inside the body of a loop:
+there both gradients, as JAX derives them, are naive loops. So they are written in that form here.
+The filter's gradient is one with a huge window: slow for few input channels, small batches and
+strides, where products are faster. The forward pass stays XLA's, but for a single input channel,
+where it is a few fused multiply-adds, and for few output channels, where all is one product and
+shifted sums.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
+from graphc.kernels.fused.fence import written_out
 from graphc.kernels.reference.convolution import (
     Window,
     add_bias,
@@ -33,21 +37,22 @@ Geometry = tuple[Steps, Pads, Steps]  # strides, explicit padding, dilation
 
 PATCH_LIMIT = 64  # window size times input channels up to which patches are laid out in full
 FEW_LIMIT = 128  # window size times output channels up to which a pixel gives to all at once
-ROW_LIMIT = 256  # window width times input channels up to which rows of a patch are laid out
+FEWEST_ROWS = 8  # examples in a batch from which they can take the place of channels
 
 
-def filter_gradient_method(window: tuple[int, ...], channels: int) -> str:
-    """How the filter gradient is computed, from the kernel's window and input channels.
+def filter_gradient_method(
+    window: tuple[int, ...], channels: int, batch: int, steps: tuple[int, ...]
+) -> str:
+    """How the filter gradient is computed.
 
+    - "exchange": a convolution in which examples and channels have exchanged their places;
     - "patches": few channels make thin products, so patches (im2col) are laid out for one product;
-    - "rows": the window's last axis is laid out, and there is one product for each other offset;
     - "positions": one product for each position in the window, without laying anything out.
     """
-    if math.prod(window) * channels <= PATCH_LIMIT:
-        return "patches"
-    if window[-1] > 1 and window[-1] * channels <= ROW_LIMIT:
-        return "rows"
-    return "positions"
+    wide = math.prod(window) > 1 and channels > 1
+    if wide and batch >= FEWEST_ROWS and max(steps) == 1:
+        return "exchange"
+    return "patches" if math.prod(window) * channels <= PATCH_LIMIT else "positions"
 
 
 def has_few_outputs(shape: tuple[int, ...]) -> bool:
@@ -168,6 +173,7 @@ Residuals = tuple[Array, Array, Array | None]
 def _forward(
     x: Array, weights: Array, bias: Array | None, geometry: Geometry
 ) -> tuple[Array, Residuals]:
+    x = written_out(x)  # the filter's gradient reads it once more, in another order
     return _conv(x, weights, bias, geometry), (x, weights, bias)
 
 
@@ -175,14 +181,39 @@ def _backward(
     geometry: Geometry, residuals: Residuals, cotangent: Array
 ) -> tuple[Array, Array, Array | None]:
     x, weights, bias = residuals
-    pull = jax.linear_transpose(partial(_plain_conv, weights=weights, geometry=geometry), x)
-    method = filter_gradient_method(weights.shape[:-2], weights.shape[-2])
-    flat = cotangent.reshape(-1, cotangent.shape[-1])
-    gradient = _METHODS[method](x, flat, cotangent.shape[1:-1], weights.shape, geometry)
+    cotangent = written_out(cotangent)
+    window, channels = weights.shape[:-2], weights.shape[-2]
+    method = filter_gradient_method(window, channels, len(x), geometry[0])
+    gradient = _METHODS[method](x, cotangent, window, geometry).reshape(weights.shape)
     # The bias's as a product too: XLA would form the cotangent once more for a sum over 4 axes.
-    ones = jnp.ones(len(flat), flat.dtype)
-    shift = None if bias is None else (ones @ flat).astype(bias.dtype)
-    return pull(cotangent)[0], gradient.astype(weights.dtype), shift
+    flat = cotangent.reshape(-1, cotangent.shape[-1])
+    shift = None if bias is None else (jnp.ones(len(flat), flat.dtype) @ flat).astype(bias.dtype)
+    given = _input_gradient(cotangent, weights, x.shape[1:-1], geometry)
+    return given, gradient.astype(weights.dtype), shift
+
+
+def _input_gradient(
+    cotangent: Array, weights: Array, lengths: tuple[int, ...], geometry: Geometry
+) -> Array:
+    """The cotangent, stretched by the strides, convolved with the kernel turned around."""
+    steps, pads, dilation = geometry
+    rank = len(lengths)
+    turned = jnp.flip(weights, tuple(range(rank))).swapaxes(-1, -2)
+    around: list[tuple[int, int]] = []
+    axes = (lengths, cotangent.shape[1:-1], weights.shape[:-2], steps, pads, dilation)
+    for length, outputs, size, step, (before, _), rate in zip(*axes, strict=True):
+        reach = (size - 1) * rate
+        stretched = (outputs - 1) * step + 1
+        around.append((reach - before, length - stretched + before))
+    return lax.conv_general_dilated(
+        cotangent,
+        turned,
+        (1,) * rank,
+        around,
+        lhs_dilation=steps,
+        rhs_dilation=dilation,
+        dimension_numbers=dimension_numbers(rank, "channels_last"),
+    )
 
 
 def shifted_inputs(
@@ -207,40 +238,38 @@ def _from_slices(slices: list[Array], flat: Array) -> Array:
 
 
 def _from_positions(
-    x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
+    x: Array, cotangent: Array, window: tuple[int, ...], geometry: Geometry
 ) -> Array:
-    return _from_slices(shifted_inputs(x, out, shape[:-2], geometry), flat).reshape(shape)
+    seen = shifted_inputs(x, cotangent.shape[1:-1], window, geometry)
+    return _from_slices(seen, cotangent.reshape(-1, cotangent.shape[-1]))
 
 
-def _from_patches(
-    x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
+def _from_patches(x: Array, cotangent: Array, window: tuple[int, ...], geometry: Geometry) -> Array:
+    seen = shifted_inputs(x, cotangent.shape[1:-1], window, geometry)
+    patches = jnp.concatenate(seen, axis=-1)
+    return _from_slices([patches], cotangent.reshape(-1, cotangent.shape[-1]))
+
+
+def _from_exchange(
+    x: Array, cotangent: Array, window: tuple[int, ...], geometry: Geometry
 ) -> Array:
-    seen = shifted_inputs(x, out, shape[:-2], geometry)
-    return _from_slices([jnp.concatenate(seen, axis=-1)], flat).reshape(shape)
+    """The input [I, *lengths, B] convolved with the cotangent [*out, B, O], for steps of 1."""
+    del window
+    rank = x.ndim - 2
+    _, pads, dilation = geometry
+    result = lax.conv_general_dilated(
+        jnp.swapaxes(x, 0, -1),
+        jnp.moveaxis(cotangent, 0, -2),
+        dilation,
+        pads,
+        dimension_numbers=dimension_numbers(rank, "channels_last"),
+    )
+    return jnp.moveaxis(result, 0, -2)  # [*window, I, O]
 
 
-def _from_rows(
-    x: Array, flat: Array, out: Steps, shape: tuple[int, ...], geometry: Geometry
-) -> Array:
-    height = x.shape[1:-2]
-    sideways, rest = _split(geometry)
-    rows = shifted_inputs(x, (*height, out[-1]), (*(1 for _ in height), shape[-3]), sideways)
-    laid_out = jnp.concatenate(rows, axis=-1)  # [B, *height, out, width * I]
-    seen = shifted_inputs(laid_out, out, (*shape[:-3], 1), rest)
-    return _from_slices(seen, flat).reshape(shape)
-
-
-def _split(geometry: Geometry) -> tuple[Geometry, Geometry]:
-    """The geometry along the last axis alone, and along the others alone."""
-    steps, pads, dilation = geometry
-    n = len(steps) - 1
-    last = (1,) * n + steps[-1:], ((0, 0),) * n + pads[-1:], (1,) * n + dilation[-1:]
-    return last, ((*steps[:-1], 1), (*pads[:-1], (0, 0)), (*dilation[:-1], 1))
-
-
-_METHODS: dict[str, Callable[[Array, Array, Steps, tuple[int, ...], Geometry], Array]] = {
+_METHODS: dict[str, Callable[[Array, Array, tuple[int, ...], Geometry], Array]] = {
+    "exchange": _from_exchange,
     "patches": _from_patches,
-    "rows": _from_rows,
     "positions": _from_positions,
 }
 

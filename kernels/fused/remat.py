@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from graphc.kernels.fused.fence import false_unknown_to_xla
 from graphc.kernels.registry import Signature, Target, kernel
 
 Arrays = tuple[Any, ...]
@@ -46,7 +47,8 @@ def _computed_twice(body: Body, smooth: tuple[bool, ...]) -> Callable[..., tuple
         return tuple(body(*arrays)), arrays
 
     def backward(arrays: Arrays, cotangents: Arrays) -> Arrays:
-        taken = _true_unknown_to_xla(arrays)
+        known = next(a for a in arrays if jnp.issubdtype(a.dtype, jnp.floating))
+        taken = ~false_unknown_to_xla(known)
         found = iter(lax.cond(taken, _derivatives, _zeros, arrays, cotangents))
         return tuple(next(found) if one else None for one in smooth)
 
@@ -66,9 +68,3 @@ def _computed_twice(body: Body, smooth: tuple[bool, ...]) -> Callable[..., tuple
 
     once.defvjp(forward, backward)
     return once
-
-
-def _true_unknown_to_xla(arrays: Arrays) -> Array:
-    """Return True, computed so that no simplification sees it: no number is NaN and infinite."""
-    one = next(a for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)).reshape(-1)[0]
-    return ~(jnp.isnan(one) & jnp.isinf(one))

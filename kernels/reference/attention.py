@@ -54,7 +54,7 @@ def attention(
     scores = scores * jnp.asarray(scale_of(scale, q), wide)
     if bias is not None:
         scores = (scores + by_group(bias, heads, q.shape[2])).astype(wide)
-    visible = _visible(mask, heads, q.shape[2], scores.shape[-2:], is_causal, window)
+    visible = visible_keys(mask, heads, q.shape[2], scores.shape[-2:], is_causal, window)
     if visible is not None:
         scores = jnp.where(visible, scores, MASKED)
     shares = jax.nn.softmax(scores.astype(jnp.float32), axis=-1)
@@ -98,7 +98,7 @@ def by_group(x: ArrayLike, heads: int, query_heads: int) -> Array:
     return array.reshape(batch, *groups, rows, columns)
 
 
-def _visible(
+def visible_keys(
     mask: ArrayLike | None,
     heads: int,
     query_heads: int,

@@ -144,9 +144,7 @@ def test_what_computes_in_between_is_another_pattern() -> None:
     b = Builder()
     wide = _cast(b, b.param(spec(*SHAPE, dtype="float16")), "float32")
     lookup = b.emit("shape.getitem", wide, b.input(spec(2, dtype="int32")), index=(("array", 0),))
-    graph = b.finish(
-        [_cast(b, b.emit("math.exp", wide), "float16"), _cast(b, lookup, "float16")]
-    )
+    graph = b.finish([_cast(b, b.emit("math.exp", wide), "float16"), _cast(b, lookup, "float16")])
     assert MERGE_CASTS(graph) == (graph, ())
     assert ops_of(graph).count("shape.getitem") == 1
 
