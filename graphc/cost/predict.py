@@ -1,9 +1,10 @@
 """Predicted time of a node: the larger of what its arithmetic and its traffic ask for.
 
-    seconds = start + max(operations / rate, bytes / bandwidth)
+    seconds = start + max(operations / rate, bytes / bandwidth) / ATTAINED
 
-The rate is that of the kind of work (products, convolutions, elementwise functions); `EFFICIENCY`
-holds the ops that are known to stay below it, and `BACKWARD` how much more a training step does.
+The rate is that of the kind of work (products, convolutions, elementwise functions). Thin products
+stay below it: with `c` columns or channels on the narrower side they reach `c / (c + HALF)` of it.
+`BACKWARD` tells how much more a training step does.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ CACHE_BYTES = 8 << 20  # what is smaller comes from the caches
 PRODUCTS = ("nn.dense", "linalg.matmul", "linalg.dot", "linalg.einsum", "nn.attention")
 CONVOLUTIONS = ("nn.conv", "nn.conv_transpose", "nn.separable_conv", "nn.depthwise_conv")
 RECURRENT = ("nn.simple_rnn", "nn.gru", "nn.lstm", "nn.bidirectional")
-# The share of the rate that an op (with this kernel, where one is named) reaches.
-EFFICIENCY: dict[str, float] = {}
-# Forward and backward over forward: a product has two gradients, an elementwise function one.
-BACKWARD = {"product": 3.0, "vector": 2.0}
+# As many columns (of a product) or channels (of a convolution) give half of the rate.
+HALF = {"product": 64, "convolution": 32}
+ATTAINED = 0.7  # of the ceilings, by ordinary code: `bench/nodes.py` compares with the clock
+LOWEST = 0.25  # the least share of the rate: thinner ones are computed in another way
+# Forward and backward over forward: a product has two gradients, each with an operand turned
+# around; that of an elementwise function reads two arrays where the function reads one.
+BACKWARD = {"product": 4.0, "vector": 2.5}
 
 
 def predict(node: Node, choice: Choice, limits: Ceilings, *, training: bool) -> float:
@@ -38,17 +42,26 @@ def predict(node: Node, choice: Choice, limits: Ceilings, *, training: bool) -> 
     if node.op in NO_TRAFFIC:
         return limits.dispatch_seconds
     cost = node_cost(node)
-    work = _work_seconds(node, choice, cost, limits)
+    work = _work_seconds(node, cost, limits)
     kind = "product" if node.op in (*PRODUCTS, *CONVOLUTIONS, *RECURRENT) else "vector"
     return limits.dispatch_seconds + work * (BACKWARD[kind] if training else 1.0)
 
 
-def _work_seconds(node: Node, choice: Choice, cost: Cost, limits: Ceilings) -> float:
-    share = EFFICIENCY.get(f"{node.op}/{choice.kernel.name}", EFFICIENCY.get(node.op, 1.0))
-    arithmetic = cost.flops / (_rate(node, limits) * share)
+def _work_seconds(node: Node, cost: Cost, limits: Ceilings) -> float:
+    arithmetic = cost.flops / (_rate(node, limits) * _share(node))
     small = cost.nbytes < CACHE_BYTES
     traffic = cost.nbytes / (limits.cached_bytes_per_second if small else limits.bytes_per_second)
-    return max(arithmetic, traffic) + _turns(node) * limits.loop_seconds
+    return max(arithmetic, traffic) / ATTAINED + _turns(node) * limits.loop_seconds
+
+
+def _share(node: Node) -> float:
+    """Return how much of the rate a product reaches: thin ones spend their time on moving data."""
+    kind = "convolution" if node.op in CONVOLUTIONS else "product"
+    weights = node.inputs[1] if len(node.inputs) > 1 else None
+    if node.op not in (*PRODUCTS, *CONVOLUTIONS) or weights is None:
+        return 1.0
+    narrow = min(weights.spec.shape[-2:], default=1)
+    return max(narrow / (narrow + HALF[kind]), LOWEST)
 
 
 def _rate(node: Node, limits: Ceilings) -> float:
