@@ -136,7 +136,7 @@ def _batch_forward(
 def _batch_backward(
     epsilon: float, kept: tuple[Array, Array, Array, Array], cotangents: Any
 ) -> Statistics:
-    """The derivative by x is a weighted sum of dy, x and 1, with one set of weights a feature."""
+    """The derivative by x is a sum of dy, x - mean and 1, with weights for each feature."""
     del epsilon
     x, mean, inverse, gamma = kept
     dy, dmean, dvariance = cotangents
@@ -146,8 +146,8 @@ def _batch_backward(
     dgamma = jnp.sum(dy * (x - mean), rows) * inverse
     of_dy = inverse * gamma
     of_x = (2 * dvariance - of_dy * inverse * dgamma) / count
-    constant = (dmean - of_dy * dbeta) / count - of_x * mean
-    return of_dy * dy + of_x * x + constant, dgamma, dbeta
+    constant = (dmean - of_dy * dbeta) / count
+    return of_dy * dy + of_x * (x - mean) + constant, dgamma, dbeta
 
 
 _batch_norm.defvjp(_batch_forward, _batch_backward)

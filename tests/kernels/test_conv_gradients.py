@@ -83,6 +83,14 @@ def test_what_is_written_out_is_the_same_and_is_not_computed_again():
     assert "while(" in apart
 
 
+def test_what_is_written_out_has_derivatives_of_every_order():
+    x = jnp.ones(3)
+    forward = jax.jvp(jax.grad(lambda x: jnp.sum(written_out(x) ** 4)), (x,), (x,))[1]
+    np.testing.assert_allclose(forward, 12 * x)
+    slopes = jax.hessian(lambda x: jnp.sum(written_out(x) ** 3 * written_out(x)))(x)
+    np.testing.assert_allclose(slopes, 12 * jnp.eye(3))
+
+
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), -0.0])
 def test_odd_numbers_are_written_out_as_they_are(odd):
     x = jnp.full((2, 2), odd)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from graphc.keras import KerasTensor, ops
-from graphc.kernels import Signature, Target, TensorSpec, select
+from graphc.kernels import OPS, Signature, Target, TensorSpec, select
 
 keras = pytest.importorskip("keras")
 pytestmark = [
@@ -142,9 +142,34 @@ def test_heads_of_values_may_be_of_another_size():
 )
 def test_few_scores_stay_whole(shape, attrs, target, reason):
     signature = Signature((TensorSpec(shape, "float32"),) * 3 + (None, None), attrs)
-    choice = select("nn.attention", signature, Target(target))
-    assert choice.kernel.tier == "reference"
-    assert reason in choice.rejected[0][1]
+    (blocks,) = [k for k in OPS["nn.attention"].kernels if k.name == "attention_in_blocks"]
+    assert reason in blocks.supports(signature, Target(target))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "attrs", "target", "reason"),
+    [
+        ({}, {}, "cpu", None),
+        ({}, {}, "gpu", "CPU"),
+        ({}, {"flash": True}, "cpu", "told"),
+        ({}, {"zero_empty_rows": True}, "cpu", "zero"),
+        ({3: (2, 8, 64, 64)}, {}, "cpu", "bias"),
+        ({4: (2, 1, 64, 64)}, {}, "cpu", None),
+        ({0: (64, 512, 8, 64)}, {}, "cpu", "scores"),
+    ],
+)
+def test_on_the_cpu_few_scores_are_kept_for_the_gradient(inputs, attrs, target, reason):
+    shapes = {0: (2, 64, 8, 64), 1: (2, 64, 8, 64), 2: (2, 64, 8, 64), 3: None, 4: None} | inputs
+    specs = tuple(
+        None if shape is None else TensorSpec(shape, "float32") for shape in shapes.values()
+    )
+    choice = select("nn.attention", Signature(specs, attrs), Target(target))
+    whys = [why for kernel, why in choice.rejected if kernel.name == "attention_kept_scores"]
+    if reason is None:
+        assert choice.kernel.name == "attention_kept_scores"
+    else:
+        assert len(whys) == 1
+        assert reason in whys[0]
 
 
 @pytest.mark.parametrize(

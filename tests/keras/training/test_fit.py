@@ -264,7 +264,8 @@ def test_eager_equals_compiled() -> None:
     weight = np.linspace(0.1, 2.0, 22)
     found = []
     for eagerly in (False, True):
-        model = _seeded(run_eagerly=eagerly, weighted_metrics=["accuracy"])
+        # Not Adam: it makes steps of the rounding where batch statistics cancel a bias's gradient.
+        model = _seeded(run_eagerly=eagerly, weighted_metrics=["accuracy"], optimizer="sgd")
         options = {"shuffle": False, "sample_weight": weight[:20], "epochs": 2, **QUIET}
         history = model.fit(X[:20], Y[:20], validation_data=(X, Y), **options).history
         found.append((history, model.get_weights(), model.predict(X, **QUIET)))
