@@ -123,6 +123,15 @@ def selected_passes(passes: Sequence[AnyPass], mode: Mode) -> tuple[AnyPass, ...
     Raises:
         ValueError: `GRAPHC_PASSES` names a pass that does not exist.
     """
+    return tuple(step for step in enabled_passes(passes) if mode in step.modes)
+
+
+def enabled_passes(passes: Sequence[AnyPass]) -> tuple[AnyPass, ...]:
+    """Return the passes that the configuration leaves on, whatever the mode.
+
+    Raises:
+        ValueError: `GRAPHC_PASSES` names a pass that does not exist.
+    """
     names = config.PASSES.value
     known = {step.name for step in passes}
     unknown = [name for name in names if name.removeprefix("-") not in known]
@@ -134,8 +143,7 @@ def selected_passes(passes: Sequence[AnyPass], mode: Mode) -> tuple[AnyPass, ...
     only = {name for name in names if not name.startswith("-")}
     chosen = [s for s in passes if s.name not in off and (not only or s.name in only)]
     limit = config.PASS_LIMIT.value
-    chosen = chosen if limit < 0 else chosen[:limit]
-    return tuple(step for step in chosen if mode in step.modes)
+    return tuple(chosen if limit < 0 else chosen[:limit])
 
 
 def _configured_observers() -> tuple[Observer, ...]:

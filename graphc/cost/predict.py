@@ -16,7 +16,10 @@ from graphc.kernels.costs import NO_TRAFFIC
 from graphc.kernels.registry import Choice
 
 CACHE_BYTES = 8 << 20  # what is smaller comes from the caches
-PRODUCTS = ("nn.dense", "linalg.matmul", "linalg.dot", "linalg.einsum", "nn.attention")
+PRODUCTS = (
+    "nn.dense", "linalg.matmul", "linalg.dot", "linalg.einsum", "nn.attention",
+    "nn.linear_crossentropy",
+)  # fmt: skip
 CONVOLUTIONS = ("nn.conv", "nn.conv_transpose", "nn.separable_conv", "nn.depthwise_conv")
 RECURRENT = ("nn.simple_rnn", "nn.gru", "nn.lstm", "nn.bidirectional")
 # As many columns (of a product) or channels (of a convolution) give half of the rate.

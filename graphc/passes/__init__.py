@@ -2,6 +2,7 @@
 
 from graphc.passes.fold_batch_norm import FOLD_BATCH_NORM
 from graphc.passes.fold_constants import FOLD_CONSTANTS
+from graphc.passes.fuse_linear_xent import FUSE_LINEAR_XENT
 from graphc.passes.fuse_softmax_xent import FUSE_SOFTMAX_XENT
 from graphc.passes.merge_casts import MERGE_CASTS
 from graphc.passes.merge_linear import MERGE_LINEAR
@@ -27,6 +28,7 @@ PASSES = (
     RAISE_NORM,
     RAISE_ATTENTION,
     FUSE_SOFTMAX_XENT,
+    FUSE_LINEAR_XENT,
     FOLD_BATCH_NORM,
     MERGE_LINEAR,
     POOL_BEFORE_RELU,
@@ -36,7 +38,8 @@ PASSES = (
 )
 
 __all__ = [
-    "FOLD_BATCH_NORM", "FOLD_CONSTANTS", "FUSE_SOFTMAX_XENT", "MERGE_CASTS", "MERGE_LINEAR",
-    "MERGE_PARALLEL", "PASSES", "POOL_BEFORE_RELU", "POOL_EMBEDDING", "RAISE_ATTENTION",
-    "RAISE_GELU", "RAISE_NORM", "RAISE_PRODUCTS", "ROLL_BLOCKS", "SHARE_FORWARD", "SIMPLIFY",
+    "FOLD_BATCH_NORM", "FOLD_CONSTANTS", "FUSE_LINEAR_XENT", "FUSE_SOFTMAX_XENT", "MERGE_CASTS",
+    "MERGE_LINEAR", "MERGE_PARALLEL", "PASSES", "POOL_BEFORE_RELU", "POOL_EMBEDDING",
+    "RAISE_ATTENTION", "RAISE_GELU", "RAISE_NORM", "RAISE_PRODUCTS", "ROLL_BLOCKS",
+    "SHARE_FORWARD", "SIMPLIFY",
 ]  # fmt: skip

@@ -95,6 +95,7 @@ RULES: dict[str, Rule] = {
     "nn.batch_norm": first_operand(_features, zero=False),
     "nn.embedding": first_operand(_any_rank, zero=False),
     "nn.embedding_bag": leading_batch(0, 2),
+    "nn.linear_crossentropy": leading_batch(0, 3),
     **dict.fromkeys(PREFIX_STABLE, _draw),
     "random.categorical": rule(_per_row_draw),
 }

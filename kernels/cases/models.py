@@ -107,7 +107,28 @@ def _losses() -> list[Case]:
             Case("nn.categorical_crossentropy", name, (probabilities, output), attrs),
             Case("nn.binary_crossentropy", name, (probabilities, output), attrs),
         ]
-    return cases
+    return [*cases, *_large_vocabularies()]
+
+
+def _large_vocabularies() -> list[Case]:
+    """Logits of many classes, as they are and of a layer; some targets are no class."""
+    sparse, linear = "nn.sparse_categorical_crossentropy", "nn.linear_crossentropy"
+    logits, unknown = {"from_logits": True}, ints(BATCH, 7, low=-3, high=17)
+    tokens, kernel = floats(BATCH, 7, 5), floats(5, 13)
+    return [
+        Case(sparse, "unknown", (unknown, floats(BATCH, 7, 13)), logits),
+        Case(sparse, "vocabulary", (ints(BATCH, high=16384), floats(BATCH, 16384)), logits, 2048,
+             bench=True),
+        Case(linear, "tokens", (tokens, kernel, floats(13), ints(BATCH, 7, high=13))),
+        Case(linear, "unknown", (tokens, kernel, None, unknown)),
+        Case(linear, "column", (floats(BATCH, 5), kernel, floats(13), ints(BATCH, 1, high=13))),
+        *(
+            Case(linear, f"words_{count}",
+                 (floats(BATCH, 256, low=-1.0, high=1.0), floats(256, count, low=-0.1, high=0.1),
+                  floats(count), ints(BATCH, high=count)), {}, 2048, 1e-4, bench=True)
+            for count in (16384, 32000)
+        ),
+    ]  # fmt: skip
 
 
 ACTIVATION_ATTRS: Mapping[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from graphc.kernels.costs.elementwise import EXPONENTIAL
 from graphc.kernels.registry import TensorSpec
 
 Inputs = tuple[TensorSpec | None, ...]
@@ -22,6 +23,12 @@ def _shape(inputs: Inputs, place: int) -> tuple[int, ...]:
 def dense(inputs: Inputs, attrs: Attrs, results: Results) -> int:
     """Each result sums over the rows of the kernel."""
     return 2 * math.prod(results[0].shape) * _shape(inputs, 1)[0]
+
+
+def linear_crossentropy(inputs: Inputs, attrs: Attrs, results: Results) -> int:
+    """A product, and the exponential of every logit."""
+    logits = math.prod(results[0].shape) * _shape(inputs, 1)[1]
+    return logits * (2 * _shape(inputs, 1)[0] + EXPONENTIAL)
 
 
 def conv(inputs: Inputs, attrs: Attrs, results: Results) -> int:
@@ -72,6 +79,7 @@ def einsum(inputs: Inputs, attrs: Attrs, results: Results) -> int:
 
 OPERATIONS = {
     "nn.dense": dense,
+    "nn.linear_crossentropy": linear_crossentropy,
     "nn.conv": conv,
     "nn.conv_transpose": conv_transpose,
     "nn.depthwise_conv": depthwise_conv,

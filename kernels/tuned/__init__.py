@@ -1,4 +1,4 @@
-"""Measured choices of kernels, as data: a table for each kind of device, made by `graphc.tune`."""
+"""Measured choices, as data: a table for each kind of device, made by `graphc.tune`."""
 
 from graphc.kernels.tuned.tables import FOLDER, TABLES, Entry, load, read, write
 

@@ -26,6 +26,21 @@ class Entry:
     best: str
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
 
+    @property
+    def times(self) -> str:
+        """What each alternative took, as text."""
+        return ", ".join(f"{name} {s * 1e3:.3g} ms" for name, s in self.seconds.items())
+
+    @property
+    def reason(self) -> str:
+        """Why the best one is chosen."""
+        return f"measured: {self.times or 'the fastest here'}"
+
+    @property
+    def unknown(self) -> str:
+        """Why the best one is not chosen where there is no such alternative."""
+        return f"{self.best!r}, which was measured to be the fastest, is not known any more"
+
     def reason_against(self, other: str) -> str:
         """Return how another alternative compares."""
         if other not in self.seconds or self.best not in self.seconds:

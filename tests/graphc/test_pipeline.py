@@ -53,7 +53,7 @@ def test_a_pass_runs_in_its_modes_only() -> None:
 def test_the_passes_of_each_mode() -> None:
     named = {m: [p.name for p in selected_passes(PASSES, m)] for m in ("train", "infer")}
     both = [p.name for p in PASSES if p.modes == ("train", "infer")]
-    assert [n for n in named["train"] if n not in both] == ["roll_blocks"]
+    assert [n for n in named["train"] if n not in both] == ["fuse_linear_xent", "roll_blocks"]
     assert [n for n in named["infer"] if n not in both] == ["fold_batch_norm", "merge_linear"]
     assert set(both) == set(named["train"]) & set(named["infer"])
 
