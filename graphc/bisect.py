@@ -79,7 +79,7 @@ def bisect(
 
     if wrong_after(steps) is None:
         return None
-    count = _first(len(steps), lambda count: wrong_after(steps[:count]) is not None)
+    count = first_wrong(len(steps), lambda count: wrong_after(steps[:count]) is not None)
     fine, step = steps[: count - 1], steps[count - 1]
     reason = wrong_after(steps[:count])
     assert reason is not None
@@ -87,7 +87,7 @@ def bisect(
     return BrokenPass(step.name, reason, rule, layer, _applied(trace.graph, fine)[0])
 
 
-def _first(count: int, is_wrong: Callable[[int], bool]) -> int:
+def first_wrong(count: int, is_wrong: Callable[[int], bool]) -> int:
     """Return the smallest number that is wrong, given that 0 is right and `count` wrong."""
     right, wrong = 0, count
     while wrong - right > 1:
@@ -147,7 +147,7 @@ def _rewrite(
     wrong_with(_limited(step, every))
     if not every.done:
         return "", ""
-    count = _first(
+    count = first_wrong(
         len(every.done), lambda most: wrong_with(_limited(step, _Limit(most))) is not None
     )
     return every.done[count - 1]

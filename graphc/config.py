@@ -58,7 +58,7 @@ PASS_LIMIT = Knob("GRAPHC_PASS_LIMIT", -1, int, "run only the first n passes (bi
 KERNELS = Knob(
     "GRAPHC_KERNELS", (), _names, "tiers allowed (reference), kernels preferred (nn.conv:reference)"
 )
-TUNED = Knob("GRAPHC_TUNED", True, _flag, "go by measured choices of kernels, where there are any")
+TUNED = Knob("GRAPHC_TUNED", True, _flag, "go by measured choices, where there are any")
 AUTOTUNE = Knob("GRAPHC_AUTOTUNE", False, _flag, "measure the kernels of what is trained, and keep")
 VERIFY = Knob("GRAPHC_VERIFY", False, _flag, "verify the graph after every pass")
 CACHE_DIR = Knob("GRAPHC_CACHE_DIR", "", str, "folder of the disk cache of compiled programs")

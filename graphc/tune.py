@@ -1,13 +1,13 @@
-"""`graphc.tune`: measure the kernels that a model may choose between, and keep what was fastest.
+"""`graphc.tune`: measure what a model may choose between, and keep what was fastest.
 
 Nothing is tuned unasked, and a measurement is looked up by shapes, never taken again: the same run
-twice picks the same kernels.
+twice picks the same kernels, options of XLA and form of the loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,42 +18,15 @@ from graphc.cost.formulas import FREE, node_cost
 from graphc.cost.measure import node_seconds
 from graphc.ir import Graph, Node
 from graphc.kernels.registry import Kernel, candidates, signature_key
-from graphc.kernels.tuned import TABLES, Entry, read, write
+from graphc.kernels.tuned import TABLES, load
 from graphc.lower import default_target, signature
-from graphc.measured import choose_anew, device_name, tables
+from graphc.measured import Measured, keep, tables
 from graphc.pipeline import Pipeline
 from graphc.show import trace_of
 from graphc.spec import Target
+from graphc.tune_program import StepToTune, measured_step
 
-MARGIN = 1.05  # how many times faster another kernel must be to take the place of the usual one
 LEAST_FLOPS = 1_000  # of a node: less is over before it has begun, whatever the kernel
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured of one op with one signature.
-
-    Attributes:
-        layers: the layer paths that it stands for.
-        usual: the kernel that the tiers would choose.
-        entry: the choice that is kept.
-    """
-
-    op: str
-    key: str
-    layers: tuple[str, ...]
-    usual: str
-    entry: Entry
-
-    @property
-    def gain(self) -> float:
-        """How many times faster the choice is than the usual kernel."""
-        return self.entry.seconds[self.usual] / self.entry.seconds[self.entry.best]
-
-    def __str__(self) -> str:
-        times = ", ".join(f"{k} {s * 1e3:.3g} ms" for k, s in self.entry.seconds.items())
-        what = f"{self.gain:.2f}x by" if self.entry.best != self.usual else "kept:"
-        return f"{self.op} in {', '.join(self.layers)}: {what} {self.entry.best} ({times})"
 
 
 @dataclass(frozen=True)
@@ -67,7 +40,7 @@ class Tuning:
         if not self.rows:
             return "Nothing to tune: no op of this model has two kernels that can run it here."
         changed = sum(row.entry.best != row.usual for row in self.rows)
-        head = f"{len(self.rows)} ops measured, {changed} choices changed; kept in {self.path}"
+        head = f"{len(self.rows)} choices measured, {changed} changed; kept in {self.path}"
         return "\n".join([head, *(f"  {row}" for row in self.rows)])
 
 
@@ -84,13 +57,16 @@ def tune(
 ) -> Tuning:
     """Measure the alternatives of every op of a model on its real shapes, and keep the fastest.
 
-    What is written is read by every later process on this machine (and by this one from now on);
-    `GRAPHC_TUNED=0` ignores it.
+    In training mode XLA's options for the whole step and the form of the loop are measured after
+    the ops: on the step that `fit` compiles for such data, with plain gradient descent, on copies
+    of the weights. What is written is read by every later process on this machine (and by this one
+    from now on); `GRAPHC_TUNED=0` ignores it.
 
     Args:
         model: a model or a graph; what it computes with is not touched.
-        x, y: data as for `fit`, of which the first batch gives the shapes; those of the last run
-            of this mode when not given.
+        x, y: data as for `fit`, of which the first batch gives the shapes of ops, and the first
+            rows are what whole steps run on; the shapes of the last run of this mode and made-up
+            numbers when not given.
         mode: "train" measures forward and backward, the others forward.
         batch_size: rows of a batch.
         path: the file to write, the user's own table by default.
@@ -101,14 +77,38 @@ def tune(
         ValueError: an unknown mode.
         TypeError: neither a model nor a graph.
     """
-    traced = trace_of(model, mode, _first_rows(x, batch_size), _first_rows(y, batch_size)).graph
-    graph = Pipeline()(traced, "train" if mode == "train" else "infer")
+    training = mode == "train"
+    step = _step_of(model, x, y, batch_size) if training else None
+    graph = _forward_of(model, mode, x, y, batch_size) if step is None else step.step.graph
+    rows = _told(measured(graph, default_target(), training=training, repeats=repeats), progress)
+    file = keep(rows, path)
+    if step is not None:
+        # By the kernels just chosen, even if their table is not one that is read unasked.
+        target = replace(default_target(), measured=load([*tables(), file]))
+        rows += _told(measured_step(step, target, repeats=repeats), progress)
+    return Tuning(tuple(rows), keep(rows, path))
+
+
+def _step_of(model: Any, x: Any, y: Any, batch_size: int) -> StepToTune | None:
+    """Return a model's training step as its `fit` compiles it; None where it compiles none."""
+    find = getattr(model, "__graphc_step__", None)
+    return None if find is None else find(x, y, batch_size)
+
+
+def _forward_of(model: Any, mode: str, x: Any, y: Any, batch_size: int) -> Graph:
+    """Return what a model computes on a batch, optimised."""
+    traced = trace_of(model, mode, _first_rows(x, batch_size), _first_rows(y, batch_size))
+    return Pipeline()(traced.graph, "train" if mode == "train" else "infer")
+
+
+def _told(found: Iterator[Measured], progress: bool) -> list[Measured]:
+    """Return what is found, each printed as it comes where that is wanted."""
     rows: list[Measured] = []
-    for row in measured(graph, default_target(), training=mode == "train", repeats=repeats):
+    for row in found:
         rows.append(row)
         if progress:
             print(row, flush=True)
-    return Tuning(tuple(rows), keep(rows, path))
+    return rows
 
 
 def tune_unasked(graph: Graph, *, training: bool) -> None:
@@ -156,9 +156,7 @@ def _compared(
         for kernel in kernels
     }
     usual = max(kernels, key=lambda k: (target.tiers.index(k.tier), kernels.index(k))).name
-    fastest = min(seconds, key=lambda name: seconds[name])
-    best = fastest if seconds[usual] > MARGIN * seconds[fastest] else usual
-    return Measured(node.op, key, layers, usual, Entry(best, seconds))
+    return Measured.of(node.op, key, layers, usual, seconds)
 
 
 def _opened(graph: Graph) -> Iterator[Node]:
@@ -169,12 +167,3 @@ def _opened(graph: Graph) -> Iterator[Node]:
         yield node
         for body in bodies_of(node):
             yield from _opened(body.graph)
-
-
-def keep(rows: Iterable[Measured], path: str | Path | None = None) -> Path:
-    """Add choices to a table on disk, the user's by default, and go by it from now on."""
-    file = tables()[1] if path is None else Path(path)
-    table = read(file) | {row.key: row.entry for row in rows}
-    write(file, table, {"device": device_name(), "jax": jax.__version__})
-    choose_anew()
-    return file

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from graphc.cli.bisect import bisect_script
 from graphc.cli.run import run_script
 
 
@@ -24,6 +25,19 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("script", type=Path, help="the Python file to run")
     run.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
     run.set_defaults(handler=lambda options: run_script(options.script, options.args))
+    bisect = commands.add_parser(
+        "bisect",
+        help="name the pass that breaks a script",
+        description="Run a script that fails, as `graphc run` does, with fewer and fewer passes. "
+        "Exit status: 3 when a pass is found, 0 when the script does not fail, 1 when it fails "
+        "without passes, too, 2 when it cannot be opened.",
+    )
+    bisect.add_argument("--timeout", type=float, metavar="SECONDS", help="a longer run fails")
+    bisect.add_argument("script", type=Path, help="a Python file that asserts what is right")
+    bisect.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
+    bisect.set_defaults(
+        handler=lambda options: bisect_script(options.script, options.args, options.timeout)
+    )
     return parser
 
 

@@ -175,7 +175,7 @@ class Run:
         carry, logs, calls = self.take(), (), []
         for first, last in ranges:
             if first <= begin + 1:  # the second step of a chunk is no longer fresh
-                shared = self.shared(self.fresh)
+                shared = self.program.prepare(self.shared(self.fresh), carry)
             bounds = np.int32(first), np.int32(last)
             carry, logs = self.program.run(carry, shared, self.data, self.order, *bounds)
             self.put(carry)

@@ -17,14 +17,17 @@ from graphc.cost import graph_flops
 from graphc.executable import tell_plan
 from graphc.ir import Graph, fingerprint
 from graphc.jitted import Jitted
+from graphc.kernels.tuned import TABLES
 from graphc.lower import default_target, lower, plan
+from graphc.prepare import Prepared, split
 from graphc.programs import PROGRAMS
 from graphc.spec import Target
-from graphc.xla_options import compiler_options
+from graphc.xla_options import Options, choose_options
 
 Arrays = tuple[Any, ...]
 Form = Literal["scan", "step"]
 Mode = Literal["train", "test", "predict"]
+FORMS: dict[str, Form] = {"scan": "scan", "step": "step"}
 SCAN_LIMIT = 4e8  # FLOPs of a forward step above which a loop in the program gains nothing
 # On the CPU, filter gradients in a while body fall to a naive loop.
 UNSCANNABLE = ("nn.conv", "nn.conv_transpose")
@@ -109,7 +112,8 @@ class Program:
     """A compiled step: `run(carry, shared, data, order, begin, end)` does steps begin to end.
 
     `carry` is donated. In the "step" form `run` does one step, whatever `end` says; `why` is the
-    reason for the form.
+    reason for the form. `prepared` computes what steps need of the weights alone, where there is
+    such work and `run` leaves it out.
     """
 
     run: Jitted
@@ -117,38 +121,61 @@ class Program:
     step: Step
     target: Target
     flops: int
-    options: dict[str, Any]
+    options: Options
     why: str = ""
+    prepared: Prepared | None = None
 
     @property
     def compilations(self) -> int:
         """How often it was compiled: once for each form of its arguments."""
         return self.run.compilations.count
 
+    def prepare(self, shared: Shared, carry: Any) -> Shared:
+        """Return what steps share as `run` takes it: after the parameters, what is made of them."""
+        if self.prepared is None:
+            return shared
+        state = shared.state if self.step.mode == "predict" else carry.state
+        return shared.replace(params=(*shared.params, *self.prepared(shared.params, state)))
+
 
 def program_for(step: Step, update: Update | None, *, shuffled: bool) -> Program:
     """Return the program of a step, from the cache where an equal one was made before."""
     target = default_target()
-    form, why = loop_choice(step.graph, target)
-    options = compiler_options(target)
+    form, why = loop_choice(step.graph, target, step.mode)
+    options = choose_options(target, table_key("options", step.mode, step.graph))
     key = (
         fingerprint(step.graph), fingerprint(step.logs), step.mode, step.leaves, step.masked,
         step.resets, step.constraint_key, step.reports, step.watched, update, form, shuffled,
-        target, tuple(sorted(options.items())),
+        target, tuple(sorted(options.values.items())),
     )  # fmt: skip
-    return PROGRAMS.get(key, lambda: _make(step, update, form, shuffled, target, options, why))
+    return PROGRAMS.get(
+        key, lambda: make_program(step, update, form, shuffled, target, options, why)
+    )
 
 
-def loop_form(graph: Graph, target: Target) -> Form:
-    """Decide, from the graph alone, whether many steps run in one call or one by one."""
-    return loop_choice(graph, target)[0]
+def table_key(what: Literal["loop", "options"], mode: Mode, graph: Graph) -> str:
+    """Return what a measured choice for a whole program is found by."""
+    return f"program.{what} {mode} {fingerprint(graph)}"
 
 
-def loop_choice(graph: Graph, target: Target) -> tuple[Form, str]:
-    """Return the form of the loop and the reason for it."""
+def loop_choice(graph: Graph, target: Target, mode: Mode = "train") -> tuple[Form, str]:
+    """Return the form of the loop, many steps in one call or one by one, and the reason for it.
+
+    What the environment asks for comes first, then what was measured, then the cost model.
+    """
     asked = config.LOOP.value
-    if asked in ("scan", "step"):
-        return "scan" if asked == "scan" else "step", f"{config.LOOP.env}={asked} asks for it"
+    if asked in FORMS:
+        return FORMS[asked], f"{config.LOOP.env}={asked} asks for it"
+    form, why = _modelled_loop(graph, target)
+    key = table_key("loop", mode, graph) if target.measured else ""
+    entry = TABLES[target.measured].get(key)
+    if entry is None:
+        return form, why
+    known = entry.best in FORMS
+    return (FORMS[entry.best], entry.reason) if known else (form, f"{why} ({entry.unknown})")
+
+
+def _modelled_loop(graph: Graph, target: Target) -> tuple[Form, str]:
     work = graph_flops(graph)
     if work > SCAN_LIMIT:
         return "step", f"with {work:.1e} FLOPs, a step gains nothing from a loop around it"
@@ -158,17 +185,19 @@ def loop_choice(graph: Graph, target: Target) -> tuple[Form, str]:
     return "scan", f"with {work:.1e} FLOPs, a step is short beside the call that starts it"
 
 
-def _make(
+def make_program(
     step: Step,
     update: Update | None,
     form: Form,
     shuffled: bool,
     target: Target,
-    options: dict[str, Any],
-    why: str,
+    options: Options,
+    why: str = "",
 ) -> Program:
+    """Return a new program of a step, all choices made."""
     tell_plan(step.graph, target)
-    body = _body(step, update, target, shuffled)
+    graph, prepared = _divided(step, form, target, options)
+    body = _body(step, graph, update, target, shuffled)
     run_logs = lower(step.logs, plan(step.logs, target))
 
     def run(carry: Any, shared: Any, data: Arrays, order: Any, begin: Any, end: Any) -> Any:
@@ -183,8 +212,24 @@ def _make(
         bad = (carry.bad,) if step.watched else ()
         return carry.replace(reported=(), bad=()), (*logs, *bad)
 
-    jitted = Jitted(run, donate_argnums=(0,), compiler_options=options or None)
-    return Program(jitted, form, step, target, graph_flops(step.graph), options, why)
+    jitted = Jitted(run, donate_argnums=(0,), compiler_options=dict(options.values) or None)
+    return Program(jitted, form, step, target, graph_flops(step.graph), options, why, prepared)
+
+
+def _divided(
+    step: Step, form: Form, target: Target, options: Options
+) -> tuple[Graph, Prepared | None]:
+    """Return the graph of what every step does, and what does the rest once for all of them.
+
+    Training changes the weights in every step, and out of a loop XLA moves such work by itself.
+    """
+    if step.mode == "train" or form == "scan":
+        return step.graph, None
+    prepare, serve = split(step.graph)
+    if not prepare.outputs:
+        return step.graph, None
+    run = lower(prepare, plan(prepare, target))
+    return serve, Prepared(prepare, Jitted(run, compiler_options=dict(options.values) or None))
 
 
 def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
@@ -202,8 +247,10 @@ def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
     )
 
 
-def _body(step: Step, update: Update | None, target: Target, shuffled: bool) -> Callable[..., Any]:
-    forward = lower(step.graph, plan(step.graph, target))
+def _body(
+    step: Step, graph: Graph, update: Update | None, target: Target, shuffled: bool
+) -> Callable[..., Any]:
+    forward = lower(graph, plan(graph, target))
 
     def train(index: Any, carry: TrainState, data: Any, order: Any, shared: Shared) -> Any:
         assert update is not None

@@ -53,7 +53,7 @@ def _facts(bound: Bound) -> tuple[tuple[str, str], ...]:
         else f"its own program: {traced.mixing.op} in '{traced.mixing.scope}' mixes samples"
     )
     overrides = [f"{op}:{kernel}" for op, kernel in target.overrides]
-    options = [f"{name}={value}" for name, value in sorted(program.options.items())]
+    options = ", ".join(f"{name}={v}" for name, v in sorted(program.options.values.items()))
     tiers = [tier for tier in TIERS if tier in target.tiers]
     return (
         ("mode", step.mode),
@@ -62,7 +62,7 @@ def _facts(bound: Bound) -> tuple[tuple[str, str], ...]:
         ("loop", f"{FORMS[program.form]}: {program.why}"),
         ("last batch", padding),
         ("kernel tiers", ", ".join([*tiers, *overrides])),
-        ("XLA options", ", ".join(options) or "none"),
+        ("XLA options", f"{program.options.name} ({program.options.why}): {options or 'none'}"),
         ("runtime scalars", f"{len(traced.scalars)} (changing one never recompiles)"),
         ("recompiles", "; ".join(bound.model._programs.recompiles) or "none"),
         ("this program", _origin(bound)),

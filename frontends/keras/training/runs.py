@@ -227,8 +227,8 @@ def plan_parts(
     if mode != "predict" and own_step(model, mode) is not None:
         return _two_parts(cache, model, mode, rows, batch, shuffled)
     padded = cache.get(model, mode, rows, batch, masked=mode != "predict", shuffled=shuffled)
-    cache.latest[mode] = padded
     if padded.traced.mixing is None:
+        cache.latest[mode] = padded
         return [Part(padded, -(-count // batch))]
     return _two_parts(cache, model, mode, rows, batch, shuffled)
 
@@ -246,7 +246,7 @@ def _two_parts(
     if rest:
         bound = cache.get(model, mode, rows, rest, masked=False, shuffled=shuffled, expected=True)
         parts.append(Part(bound, 1, full * batch))
-        cache.latest.setdefault(mode, bound)
+        cache.latest[mode] = parts[0].bound
     return parts
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from graphc.config import PASS_LIMIT
+from graphc.cost.measure import made_up
 from graphc.keras.engine.structure import flatten
 from graphc.keras.training.arrays import Rows, as_rows
 from graphc.keras.training.forward import BoundForward, arrays_like
+from graphc.keras.training.given import batch_size_of
+from graphc.keras.training.host import on_host
 from graphc.keras.training.own_steps import own_step
+from graphc.keras.training.sources import source_of
 from graphc.keras.training.targets import is_nested
-from graphc.keras.training.tracer import build_by_trace, trace_step
+from graphc.keras.training.tracer import TracedStep, build_by_trace, trace_step
 from graphc.lower import default_target
 from graphc.show import Trace
 from graphc.spec import TensorSpec
+from graphc.tune_program import StepToTune
 
 
 def trace_model(model: Any, mode: Any, inputs: Any, targets: Any) -> Trace:
@@ -43,6 +48,40 @@ def trace_model(model: Any, mode: Any, inputs: Any, targets: Any) -> Trace:
         if rows.y is None:
             rows = Rows(rows.x, _targets(model, rows, targets))
         return _step(model, mode, rows)
+
+
+def step_to_tune(model: Any, x: Any, y: Any, batch_size: int) -> StepToTune | None:
+    """Return the training step that `fit` compiles for data, and rows to run it on.
+
+    Of an epoch with two programs it is that of the full batches. Without data it is the step of
+    the last `fit`, on made-up numbers. None where `fit` compiles no step of arrays.
+    """
+    latest = model._programs.latest.get("train")
+    if not model.compiled or model.run_eagerly or source_of(x) is not None:
+        return None
+    if x is None:
+        return None if latest is None else _measurable(latest.traced, ())
+    rows = as_rows(on_host(model, x), y)
+    batch = batch_size_of(batch_size, rows.count, None)
+    with _names_left_open(model):
+        return _measurable(_fitted(model, rows, batch), rows.leaves)
+
+
+def _fitted(model: Any, rows: Rows, batch: int) -> TracedStep:
+    """Return the step that `plan_parts` comes to, of which it makes no program."""
+    if own_step(model, "train") is None:
+        build_by_trace(model, rows, batch)
+        padded = trace_step(model, "train", rows, batch, masked=True)
+        if padded.mixing is None:
+            return padded
+    return trace_step(model, "train", rows, min(batch, rows.count), masked=False)
+
+
+def _measurable(traced: TracedStep, leaves: Sequence[Any]) -> StepToTune:
+    inputs = traced.step.graph.inputs[: traced.step.leaves]
+    rows = tuple(leaves) or tuple(made_up(value.spec) for value in inputs)
+    params, state = (tuple(one.value for one in group) for group in (traced.params, traced.state))
+    return StepToTune(traced.step, rows, params, state, traced.read_scalars())
 
 
 def _holds_arrays(structure: Any) -> bool:

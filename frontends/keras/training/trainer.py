@@ -31,7 +31,7 @@ from graphc.keras.training.nan_watch import NanWatch
 from graphc.keras.training.runs import StepCache
 from graphc.keras.training.state_tree import StateTree
 from graphc.keras.training.steps import Steps, built_in
-from graphc.keras.training.traces import trace_model
+from graphc.keras.training.traces import step_to_tune, trace_model
 from graphc.runtime.data import DeviceData
 from graphc.runtime.loop import interruptible
 
@@ -335,6 +335,9 @@ class Trainer(Steps, ModelMetrics, StateTree):
 
     def __graphc_trace__(self, mode: Any, inputs: Any, targets: Any) -> Any:
         return trace_model(self, mode, inputs, targets)
+
+    def __graphc_step__(self, x: Any, y: Any, batch_size: int) -> Any:
+        return step_to_tune(self, x, y, batch_size)
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
         """Return the results as Keras lists them: in the order of `compile`, then by name."""

@@ -50,6 +50,9 @@ class FakeProgram:
     compilations: int = 0
     at_call: Any = None
 
+    def prepare(self, shared: Any, carry: Any) -> Any:
+        return shared
+
     def run(self, carry: Any, shared: Any, data: Any, order: Any, begin: Any, end: Any) -> Any:
         self.calls.append((int(begin), int(end)))
         if self.at_call is not None:
