@@ -14,10 +14,10 @@ import numpy as np
 from graphc.cost import graph_flops
 from graphc.ir import Graph
 from graphc.measured import Measured
+from graphc.memory import kept
 from graphc.runtime.data import epoch_order, upload
 from graphc.runtime.device import put_copy
 from graphc.runtime.loop import Pace, Run
-from graphc.runtime.memory import kept
 from graphc.runtime.step import (
     FORMS,
     SCAN_LIMIT,

@@ -15,6 +15,7 @@ from graphc.cost.formulas import FREE
 from graphc.ir import Graph, Node, attrs_key, exact
 from graphc.kernels.registry import Kernel, select
 from graphc.lower import signature
+from graphc.memory import kept
 from graphc.spec import Target, TensorSpec
 from graphc.xla_options import compiler_options
 
@@ -74,7 +75,8 @@ def node_seconds(
 
     function = _with_gradient(run, arrays) if training else run
     jitted = jax.jit(function, compiler_options=compiler_options(target) or None)
-    return seconds_of(jitted, *arrays, repeats=repeats)
+    with kept(target):  # as in a run: memory fresh from the system would be part of every sample
+        return seconds_of(jitted, *arrays, repeats=repeats)
 
 
 def _with_gradient(

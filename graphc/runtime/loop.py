@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from graphc import config
-from graphc.runtime.memory import kept
+from graphc.memory import kept
 from graphc.runtime.step import Program
 
 TARGET_SECONDS = 0.25  # a chunk's length in time: a live bar and a prompt Ctrl-C

@@ -63,7 +63,8 @@ def conv_transpose_phases(
     ]
     padded = jnp.pad(array, ((0, 0), *(axis.padding for axis in axes), (0, 0)))
     apart = _convolve(padded, _by_phase(weights, steps), dilation)
-    whole = interleave(apart, steps)
+    parts = apart.reshape(*apart.shape[:-1], math.prod(steps), -1)  # [B, *lengths, phases, O]
+    whole = interleave(jnp.moveaxis(parts, -2, 0), steps)
     firsts = [axis.first for axis in axes]
     ends = [axis.first + axis.length for axis in axes]
     part = lax.slice(whole, (0, *firsts, 0), (len(whole), *ends, whole.shape[-1]))

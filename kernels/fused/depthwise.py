@@ -183,7 +183,7 @@ def _input_gradient(
         factors.append(weights[taps])
     nothing = jnp.zeros((batch, *counts, channels), padded.dtype)  # no offset leaves this rest
     parts = [_multiply_add(*pair) if pair[0] else nothing for pair in phases.values()]
-    whole = interleave(jnp.concatenate(parts, axis=-1), steps)
+    whole = interleave(jnp.stack(parts), steps)
     firsts = [axis.first for axis in axes]
     lasts = [first + n for first, n in zip(firsts, lengths, strict=True)]
     return lax.slice(whole, (0, *firsts, 0), (batch, *lasts, channels))

@@ -7,7 +7,7 @@ import ctypes
 import pytest
 
 from graphc import config
-from graphc.runtime import memory
+from graphc import memory
 from graphc.spec import Target
 
 resource = pytest.importorskip("resource")
