@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+import graphc
 from graphc import keras as ours
 from graphc.kernels import OPS, Signature, Target, TensorSpec, select
 from graphc.kernels.cases import CASES as KERNEL_CASES
@@ -126,6 +127,38 @@ def test_masked_embedding_reaches_the_layer(keras):
     x = draw((2, 4, 3)) * (ids != 0)[..., None]
     masked = [library.layers.Masking()(x) for library in (keras, ours)]
     assert_close(outputs[1][2](outputs[1][1](masked[1])), outputs[0][2](outputs[0][1](masked[0])))
+
+
+WHOLE = {
+    "nn.simple_rnn": lambda: ours.layers.SimpleRNN(3),
+    "nn.lstm": lambda: ours.layers.LSTM(3, return_sequences=True),
+    "nn.gru": lambda: ours.layers.GRU(3, go_backwards=True),
+    "nn.bidirectional": lambda: ours.layers.Bidirectional(ours.layers.LSTM(3)),
+}
+
+
+def _ops_of(layer):
+    model = ours.Sequential([ours.Input((7, 4)), layer])
+    model.compile("sgd", "mse")
+    return [node.op for node in graphc.graph(model, "train", passes=False).nodes]
+
+
+@pytest.mark.parametrize("op", WHOLE)
+def test_a_layer_is_one_op_which_has_kernels_of_its_own(op):
+    found = _ops_of(WHOLE[op]())
+    assert found.count(op) == 1
+    assert "core.scan" not in found
+
+
+def test_a_cell_with_another_call_is_a_loop_over_it():
+    class Halved(ours.layers.GRUCell):
+        def call(self, inputs, states, training=False):
+            output, state = super().call(inputs, states, training)
+            return output / 2, state
+
+    found = _ops_of(ours.layers.RNN(Halved(3)))
+    assert "core.scan" in found
+    assert "nn.gru" not in found
 
 
 def test_a_cell_of_the_users_own(keras):

@@ -130,7 +130,7 @@ class RecurrentCell(DropoutRNNCell, BuiltinLayer):
             for name in ("activation", "recurrent_activation")
             if name in self._config_names
         }
-        if None in attrs.values() or type(self).call is not self.known_call:
+        if None in attrs.values() or type(self).call is not type(self).known_call:
             return None
         with autocast(self._autocast_dtype()):
             x, kernel, factors = sequences, self.kernel, None
