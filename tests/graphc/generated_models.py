@@ -87,6 +87,23 @@ def _normalized_dense(_: int) -> Layer:
     return lambda x: norm(dense(x))
 
 
+def _normalized_conv(number: int) -> Layer:
+    conv = layers.Conv2D(WIDTH, 1 + number % 2, padding="same", use_bias=bool(number % 2))
+    norm = layers.BatchNormalization(epsilon=1e-1)
+    return lambda x: norm(conv(x))
+
+
+def _two_convs(number: int) -> Layer:
+    first, second = layers.Conv2D(WIDTH, 1 + number % 3, padding="same"), layers.Conv2D(WIDTH, 1)
+    return lambda x: second(first(x))
+
+
+def _pooled_relu(number: int) -> Layer:
+    conv, pool = layers.Conv2D(WIDTH, 1), layers.MaxPooling2D(2, strides=1, padding="same")
+    relu = layers.ReLU(6.0 if number % 2 else None)
+    return lambda x: pool(relu(conv(x)))
+
+
 def _attend(number: int) -> Layer:
     inner = layers.MultiHeadAttention(HEADS, 2)
     return lambda x: inner(x, x, use_causal_mask=bool(number % 2))
@@ -117,6 +134,9 @@ BY_RANK: dict[int, dict[str, Callable[[int], Layer]]] = {
         "conv": lambda number: layers.Conv2D(
             WIDTH, 1 + number % 3, padding="same", activation=ACTIVATIONS[number % 2]
         ),
+        "normalized conv": _normalized_conv,
+        "two convs": _two_convs,
+        "pooled relu": _pooled_relu,
         "max pool": lambda _: layers.MaxPooling2D(2, strides=1, padding="same"),
         "mean pool": lambda _: layers.AveragePooling2D(2, strides=1, padding="same"),
     },
@@ -127,46 +147,69 @@ POOLS: dict[int, tuple[Callable[[], Layer], ...]] = {
     4: (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.Flatten),
 }
 INPUTS: dict[str, tuple[int, ...]] = {
-    "rows": (WIDTH,), "steps": (LENGTH, WIDTH), "tokens": (LENGTH,), "images": (SIDE, SIDE, WIDTH),
+    "rows": (WIDTH,), "steps": (LENGTH, WIDTH), "images": (SIDE, SIDE, WIDTH),
+    "tokens": (LENGTH,),  # looked up, one by one
+    "bags": (LENGTH,),  # looked up and added up, which leaves rows
 }  # fmt: skip
+INTEGERS = ("tokens", "bags")
 HEADS_AND_LOSSES: dict[str, tuple[int, str, str]] = {
     "classes": (CLASSES, "softmax", "sparse_categorical_crossentropy"),
     "yes or no": (1, "sigmoid", "binary_crossentropy"),
     "numbers": (CLASSES, "linear", "mse"),
 }
 # How a layer stands in the model.
-PLACES = ("alone", "alone", "residual", "shared", "branches")
+PLACES = ("alone", "alone", "residual", "shared", "branches", "repeated")
+BLOCKS = 4  # of a layer that is repeated
 
 Step = tuple[str, str, int, int]
-Recipe = tuple[str, tuple[Step, ...], int, str]
+Recipe = tuple[str, int, tuple[Step, ...], int, str]
 
 
 @st.composite
-def recipes(draw: Any) -> Recipe:
-    """Draw an input, layers with their places, a pooling and a head."""
-    kind = draw(st.sampled_from(sorted(INPUTS)))
-    rank = 3 if kind == "tokens" else len(INPUTS[kind]) + 1
+def recipes(draw: Any, kind: str) -> Recipe:
+    """Draw what is done first to an input, layers with their places, a pooling and a head."""
+    rank = {"tokens": 3, "bags": 2}.get(kind, len(INPUTS[kind]) + 1)
     step = st.tuples(
         st.sampled_from(sorted(BY_RANK[rank])), st.sampled_from(PLACES),
         st.integers(0, 5), st.integers(0, 5),
     )  # fmt: skip
     steps = tuple(draw(st.lists(step, min_size=1, max_size=4)))
-    return kind, steps, draw(st.integers(0, 2)), draw(st.sampled_from(sorted(HEADS_AND_LOSSES)))
+    first, pool = draw(st.integers(0, 3)), draw(st.integers(0, 2))
+    return kind, first, steps, pool, draw(st.sampled_from(sorted(HEADS_AND_LOSSES)))
 
 
 def build(recipe: Recipe) -> Any:
     """Return the compiled model of a recipe."""
-    kind, steps, pool, head = recipe
-    inputs = keras.Input(INPUTS[kind], dtype="int32" if kind == "tokens" else "float32")
-    x = layers.Embedding(TOKENS, WIDTH)(inputs) if kind == "tokens" else inputs
+    kind, first, steps, pool, head = recipe
+    inputs = keras.Input(INPUTS[kind], dtype="int32" if kind in INTEGERS else "float32")
+    x = _begun(kind, inputs, first)
     rank = len(x.shape)
     for step in steps:
         x = _placed(x, BY_RANK[rank], *step)
     x = POOLS[rank][pool % len(POOLS[rank])]()(x)
+    x = layers.Activation("softsign")(x)  # the loss of a large logit is a saturated one's
     units, activation, loss = HEADS_AND_LOSSES[head]
     model = keras.Model(inputs, layers.Dense(units, activation=activation)(x))
     model.compile("sgd", loss)
     return model
+
+
+def _begun(kind: str, inputs: Any, number: int) -> Any:
+    if kind == "bags":
+        embedding = layers.Embedding(TOKENS, WIDTH, mask_zero=bool(number % 2))
+        summed = layers.Lambda(lambda x: ops.sum(x, axis=1))
+        pool = summed if number == 2 else layers.GlobalAveragePooling1D()
+        return pool(embedding(inputs))
+    if kind == "tokens":
+        return layers.Embedding(TOKENS, WIDTH)(inputs)
+    return layers.Lambda(_cast)(inputs) if number == 0 else inputs
+
+
+def _cast(x: Any) -> Any:
+    """Round what every pass leaves as it is, and cast it to and fro while its axes move."""
+    narrow = ops.cast(x, "bfloat16")
+    flipped = ops.flip(ops.cast(narrow, "float32"), axis=-1)
+    return ops.cast(ops.cast(flipped, "bfloat16"), "float32")
 
 
 def _placed(
@@ -177,6 +220,10 @@ def _placed(
         return layer(x)
     if place == "residual":
         return layers.add([x, layer(x)])
+    if place == "repeated":
+        for block in (layer, *(table[name](one) for _ in range(BLOCKS - 1))):
+            x = layers.average([x, block(x)])  # a sum would grow with every block
+        return x
     if place == "shared":
         return layer(layer(x))
     return layers.add([layer(x), table[name](other)(x), layers.Dense(WIDTH)(x)])
@@ -184,12 +231,13 @@ def _placed(
 
 def data(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Return a batch of features and targets."""
-    kind, _, _, head = recipe
+    kind, _, _, _, head = recipe
     rng = np.random.default_rng(0)
     shape = (BATCH, *INPUTS[kind])
     x = rng.uniform(-1, 1, shape).astype("float32")
-    if kind == "tokens":
+    if kind in INTEGERS:
         x = rng.integers(0, TOKENS, shape).astype("int32")
+        x[:, 0] = 1  # a row that is masked as a whole has no mean
     if head == "numbers":
         return x, rng.uniform(-1, 1, (BATCH, CLASSES)).astype("float32")
     most = CLASSES if head == "classes" else 2
