@@ -6,8 +6,7 @@ import ctypes
 
 import pytest
 
-from graphc import config
-from graphc import memory
+from graphc import config, memory
 from graphc.spec import Target
 
 resource = pytest.importorskip("resource")
