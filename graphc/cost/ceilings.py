@@ -23,9 +23,9 @@ from graphc.programs import cache_folder
 from graphc.spec import Target
 from graphc.xla_options import compiler_options
 
-VERSION = 3  # of the probes: another one measures anew
+VERSION = 4  # of the probes: another one measures anew
 REPEATS = 15
-PRODUCT, IMAGE, ROWS, LOOP_STEPS = 512, 28, 1 << 21, 256
+PRODUCT, IMAGE, ROWS, LOOP_STEPS, MANY = 512, 28, 1 << 21, 256, 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Ceilings:
         vector_flops_per_second: of elementwise functions.
         bytes_per_second: read and written, of an array larger than the caches.
         cached_bytes_per_second: of one that fits there.
-        dispatch_seconds: of a program that does next to nothing.
+        dispatch_seconds: of a program that does next to nothing with two arrays.
+        array_seconds: of each further operand or result of a program.
         loop_seconds: of one turn of a compiled loop.
     """
 
@@ -48,6 +49,7 @@ class Ceilings:
     bytes_per_second: float
     cached_bytes_per_second: float
     dispatch_seconds: float
+    array_seconds: float
     loop_seconds: float
 
 
@@ -119,8 +121,9 @@ def _measured(target: Target) -> Ceilings:
         return seconds_of(jax.jit(function, compiler_options=options), *arrays)
 
     dispatch = probe(lambda x: x + 1, jnp.zeros(8))
+    many = probe(lambda *xs: [x + 1 for x in xs], *[jnp.zeros(8)] * MANY)
     square, large = jnp.ones((PRODUCT, PRODUCT)), jnp.ones(1 << 22)
-    cached = jnp.ones(1 << 16)
+    cached = jnp.ones(1 << 18)
     pictures, window = jnp.ones((32, IMAGE, IMAGE, 32)), jnp.ones((3, 3, 32, 64))
     conv_flops = 2 * 32 * IMAGE * IMAGE * 64 * 9 * 32
     vectors = jnp.linspace(-2, 2, ROWS)
@@ -132,6 +135,7 @@ def _measured(target: Target) -> Ceilings:
         bytes_per_second=8 * large.size / _above(probe(lambda x: x + 1, large), dispatch),
         cached_bytes_per_second=8 * cached.size / _above(probe(lambda x: x + 1, cached), dispatch),
         dispatch_seconds=dispatch,
+        array_seconds=max(many - dispatch, 0.0) / (2 * MANY - 2),
         loop_seconds=_above(loop, dispatch) / LOOP_STEPS,
     )
 

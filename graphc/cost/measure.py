@@ -73,26 +73,44 @@ def node_seconds(
             tuple(cast("Sequence[Any]", result)) if isinstance(result, (tuple, list)) else (result,)
         )
 
-    function = _with_gradient(run, arrays) if training else run
-    jitted = jax.jit(function, compiler_options=compiler_options(target) or None)
+    given = [*arrays]
+    if training:
+        run, cotangents = _with_gradient(run, arrays)
+        given += cotangents
+    jitted = jax.jit(run, compiler_options=compiler_options(target) or None)
     with kept(target):  # as in a run: memory fresh from the system would be part of every sample
-        return seconds_of(jitted, *arrays, repeats=repeats)
+        return seconds_of(jitted, *given, repeats=repeats)
 
 
 def _with_gradient(
     run: Callable[..., tuple[Any, ...]], arrays: Sequence[Any]
-) -> Callable[..., Any]:
-    """Return a function to the results and the derivatives of their sum by the smooth operands."""
-    smooth = tuple(p for p, a in enumerate(arrays) if jnp.issubdtype(a.dtype, jnp.floating))
+) -> tuple[Callable[..., Any], list[Any]]:
+    """Return a function to the results and to derivatives by the smooth operands; its cotangents.
 
-    def total(*given: Any) -> tuple[Any, Any]:
-        results = run(*given)
-        sums = [jnp.sum(r) for r in results if jnp.issubdtype(r.dtype, jnp.floating)]
-        return jnp.asarray(sum(sums, jnp.float32(0)), jnp.float32), results
+    These are operands, too: what is known to be one would be simplified away.
+    """
+    smooth = [place for place, array in enumerate(arrays) if _is_smooth(array)]
+    results = jax.eval_shape(run, *arrays)
+    wanted = [place for place, result in enumerate(results) if _is_smooth(result)]
+    cotangents = [made_up(TensorSpec(results[p].shape, str(results[p].dtype))) for p in wanted]
 
-    if not smooth:
-        return run
-    return jax.value_and_grad(total, argnums=smooth, has_aux=True)
+    def both(*given: Any) -> tuple[Any, ...]:
+        operands, slopes = list(given[: len(arrays)]), given[len(arrays) :]
+
+        def moved(*floats: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+            for place, array in zip(smooth, floats, strict=True):
+                operands[place] = array
+            found = run(*operands)
+            return tuple(found[place] for place in wanted), found
+
+        _, pull, found = jax.vjp(moved, *(operands[place] for place in smooth), has_aux=True)
+        return (*found, *pull(tuple(slopes)))
+
+    return (both, cotangents) if smooth and wanted else (run, [])
+
+
+def _is_smooth(array: Any) -> bool:
+    return bool(jnp.issubdtype(array.dtype, jnp.floating))
 
 
 def made_up(spec: TensorSpec) -> Any:

@@ -22,6 +22,7 @@ PRODUCTS = (
 )  # fmt: skip
 CONVOLUTIONS = ("nn.conv", "nn.conv_transpose", "nn.separable_conv", "nn.depthwise_conv")
 RECURRENT = ("nn.simple_rnn", "nn.gru", "nn.lstm", "nn.bidirectional")
+WEIGHTS = {"nn.separable_conv": 2}  # the operand that most is multiplied by, where not the second
 # As many columns (of a product) or channels (of a convolution) give half of the rate.
 HALF = {"product": 64, "convolution": 32}
 ATTAINED = 0.7  # of the ceilings, by ordinary code: `bench/nodes.py` compares with the clock
@@ -42,12 +43,22 @@ def predict(node: Node, choice: Choice, limits: Ceilings, *, training: bool) -> 
     """
     if node.op in FREE:
         return 0.0
-    if node.op in NO_TRAFFIC:
-        return limits.dispatch_seconds
-    cost = node_cost(node)
-    work = _work_seconds(node, cost, limits)
+    work = 0.0 if node.op in NO_TRAFFIC else _work_seconds(node, node_cost(node), limits)
     kind = "product" if node.op in (*PRODUCTS, *CONVOLUTIONS, *RECURRENT) else "vector"
-    return limits.dispatch_seconds + work * (BACKWARD[kind] if training else 1.0)
+    start = start_seconds(node, limits, training=training)
+    return start + work * (BACKWARD[kind] if training else 1.0)
+
+
+def start_seconds(node: Node, limits: Ceilings, *, training: bool) -> float:
+    """Return what it takes to start a program of one node alone, by its operands and results.
+
+    In training there are a cotangent for each floating result, and a derivative by each operand.
+    """
+    operands = [value.spec for value in node.inputs if value is not None]
+    arrays = len(operands) + len(node.specs)
+    if training:
+        arrays += sum("float" in spec.dtype for spec in (*operands, *node.specs))
+    return limits.dispatch_seconds + limits.array_seconds * max(arrays - 2, 0)
 
 
 def _work_seconds(node: Node, cost: Cost, limits: Ceilings) -> float:
@@ -60,7 +71,8 @@ def _work_seconds(node: Node, cost: Cost, limits: Ceilings) -> float:
 def _share(node: Node) -> float:
     """Return how much of the rate a product reaches: thin ones spend their time on moving data."""
     kind = "convolution" if node.op in CONVOLUTIONS else "product"
-    weights = node.inputs[1] if len(node.inputs) > 1 else None
+    place = WEIGHTS.get(node.op, 1)
+    weights = node.inputs[place] if len(node.inputs) > place else None
     if node.op not in (*PRODUCTS, *CONVOLUTIONS) or weights is None:
         return 1.0
     narrow = min(weights.spec.shape[-2:], default=1)

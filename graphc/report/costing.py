@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax
 
 from graphc.body import bodies_of
-from graphc.cost import Ceilings, ceilings, measure, node_cost, predict
+from graphc.cost import Ceilings, ceilings, measure, node_cost, predict, start_seconds
 from graphc.gradient import between, is_smooth
 from graphc.ir import INPUT_OPS, Graph, Node, Value
 from graphc.kernels.registry import Choice, select
@@ -74,16 +74,15 @@ def costs_of(
     for node, choice in choices(graph, target):
         both, counted = node in backward, node_cost(node)
         guess = None if limits is None else predict(node, choice, limits, training=both)
-        seconds = (_within(each, limits) for each in (guess, times[both].get(node)))
+        start = 0.0 if limits is None else start_seconds(node, limits, training=both)
+        seconds = (_within(each, start) for each in (guess, times[both].get(node)))
         found[node] = NodeCost(counted.flops, counted.nbytes, *seconds)
     return found
 
 
-def _within(seconds: float | None, limits: Ceilings | None) -> float | None:
+def _within(seconds: float | None, start: float) -> float | None:
     """Return what an op adds to a program, from its seconds when it is one of its own."""
-    if seconds is None or limits is None:
-        return None
-    return max(0.0, seconds - limits.dispatch_seconds)
+    return None if seconds is None else max(0.0, seconds - start)
 
 
 def differentiated(graph: Graph, sources: Collection[Value]) -> set[Node]:

@@ -116,6 +116,9 @@ def _large_vocabularies() -> list[Case]:
     logits, unknown = {"from_logits": True}, ints(BATCH, 7, low=-3, high=17)
     tokens, kernel = floats(BATCH, 7, 5), floats(5, 13)
     return [
+        Case("nn.binary_crossentropy", "pictures",
+             (floats(BATCH, 28, 28, 1, low=0.0, high=1.0), floats(BATCH, 28, 28, 1, low=-9.0,
+              high=9.0)), logits, 128, bench=True),
         Case(sparse, "unknown", (unknown, floats(BATCH, 7, 13)), logits),
         Case(sparse, "vocabulary", (ints(BATCH, high=16384), floats(BATCH, 16384)), logits, 2048,
              bench=True),

@@ -19,7 +19,7 @@ from graphc.report import NodeCost, Report, costs_of
 from graphc.report.quantities import duration, percent, short, size
 from tests.graphc.graphs import chain, spec
 
-LIMITS = Ceilings(1e10, 1e10, 1e10, 1e9, 1e9, 1e-5, 1e-7)
+LIMITS = Ceilings(1e10, 1e10, 1e10, 1e9, 1e9, 1e-5, 1e-6, 1e-7)
 
 
 @pytest.fixture(scope="module")
