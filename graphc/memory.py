@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 
@@ -58,7 +58,7 @@ _KEEPER = _Keeper()
 
 
 @contextmanager
-def kept(target: Target) -> Iterator[None]:
+def kept(target: Target) -> Generator[None]:
     """Keep freed memory for the next step, where steps run on the CPU and glibc is there."""
     if target.platform != "cpu" or not config.KEEP_MEMORY.value or _libc() is None:
         yield
