@@ -1,6 +1,6 @@
 """Attention whose backward pass reads what the forward pass kept: `exp(scores)` and its sums.
 
-Derived step by step, the softmax costs several more sweeps over [B, K, G, T, S]. With `e` the
+Derived step by step, the softmax costs several more sweeps over [B * K, G * T, S]. With `e` the
 exponentials, `n` the sums of their rows, `o = e @ v / n` and `d = do / n`,
 
     dv = e' @ d        ds = e * (d @ v' - sum(d * o))        dq, dk = ds @ k, ds' @ q
@@ -27,6 +27,7 @@ from graphc.kernels.reference.attention import (
 )
 from graphc.kernels.registry import Signature, Target, kernel
 
+Plan = tuple[float, tuple[int, ...]]  # the scale, and the shape of the scores [B, K, G, T, S]
 Kept = tuple[Array, Array, Array, Array | None, Array, Array, Array]
 
 
@@ -65,36 +66,49 @@ def attention_kept_scores(
     heads, size = k.shape[2], (q.shape[1], k.shape[1])
     seen = visible_keys(mask, heads, q.shape[2], size, is_causal, window)
     grouped = split_heads(q, heads).transpose(0, 2, 3, 1, 4)  # [B, K, G, T, H]
-    keys, values = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)  # [B, K, S, H]
-    result = _attend(scale_of(scale, q), grouped, keys, values, seen)
-    return result.transpose(0, 3, 1, 2, 4).reshape(*q.shape[:3], v.shape[-1])
+    scores = (*grouped.shape[:-1], k.shape[1])  # [B, K, G, T, S]
+    rows = grouped.reshape(-1, math.prod(scores[2:4]), q.shape[-1])  # [B * K, G * T, H]
+    result = _attend((scale_of(scale, q), scores), rows, _by_head(k), _by_head(v), seen)
+    apart = result.reshape(*scores[:4], v.shape[-1])
+    return apart.transpose(0, 3, 1, 2, 4).reshape(*q.shape[:3], v.shape[-1])
+
+
+def _by_head(x: Array) -> Array:
+    """[B, S, K, H] as [B * K, S, H]: XLA takes twice as long for products over two batch axes."""
+    return x.transpose(0, 2, 1, 3).reshape(-1, x.shape[1], x.shape[3])
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _attend(scale: float, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
-    return _forward(scale, q, k, v, seen)[0]
+def _attend(plan: Plan, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
+    return _forward(plan, q, k, v, seen)[0]
 
 
-def _forward(scale: float, q: Array, k: Array, v: Array, seen: Array | None) -> tuple[Array, Kept]:
-    scores = jnp.einsum("bkgth,bksh->bkgts", q * scale, k)
-    if seen is not None:
-        scores = jnp.where(seen, scores, MASKED)
+def _forward(plan: Plan, q: Array, k: Array, v: Array, seen: Array | None) -> tuple[Array, Kept]:
+    scale, _ = plan
+    scores = _where_seen(plan, seen, jnp.einsum("nth,nsh->nts", q * scale, k), MASKED)
     weights = jnp.exp(scores - jnp.max(scores, -1, keepdims=True))
     total = jnp.sum(weights, -1, keepdims=True)
-    result = jnp.einsum("bkgts,bksh->bkgth", weights, v) / total
+    result = jnp.einsum("nts,nsh->nth", weights, v) / total
     return result, (q, k, v, seen, weights, total, result)
 
 
-def _backward(scale: float, kept: Kept, cotangent: Array) -> tuple[Any, ...]:
+def _where_seen(plan: Plan, seen: Array | None, x: Array, otherwise: float) -> Array:
+    """`x` [B * K, G * T, S] where a key is visible; `seen` broadcasts to [B, K, G, T, S]."""
+    if seen is None:
+        return x
+    return jnp.where(seen, x.reshape(plan[1]), otherwise).reshape(x.shape)
+
+
+def _backward(plan: Plan, kept: Kept, cotangent: Array) -> tuple[Any, ...]:
     q, k, v, seen, weights, total, result = kept
+    scale, _ = plan
     part = cotangent / total
     along = jnp.sum(part * result, -1, keepdims=True)
-    slope = weights * (jnp.einsum("bkgth,bksh->bkgts", part, v) - along)
-    if seen is not None:
-        slope = jnp.where(seen, slope, 0.0)  # a row without a visible key has weights, too
-    dq = jnp.einsum("bkgts,bksh->bkgth", slope, k) * scale
-    dk = jnp.einsum("bkgts,bkgth->bksh", slope, q) * scale
-    dv = jnp.einsum("bkgts,bkgth->bksh", weights, part)
+    slope = weights * (jnp.einsum("nth,nsh->nts", part, v) - along)
+    slope = _where_seen(plan, seen, slope, 0.0)  # a row without a visible key has weights, too
+    dq = jnp.einsum("nts,nsh->nth", slope, k) * scale
+    dk = jnp.einsum("nts,nth->nsh", slope, q) * scale
+    dv = jnp.einsum("nts,nth->nsh", weights, part)
     return dq, dk, dv, None
 
 
