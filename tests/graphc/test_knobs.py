@@ -112,7 +112,7 @@ ELSEWHERE = {
     "GRAPHC_DUMP": "graphc/test_knobs.py",
     "GRAPHC_DISK_CACHE": "graphc/test_programs.py",
     "XDG_CACHE_HOME": "graphc/test_programs.py",
-    "GRAPHC_KEEP_MEMORY": "graphc/runtime/test_memory.py",
+    "GRAPHC_KEEP_MEMORY": "graphc/test_memory.py",
     "GRAPHC_LINT": "keras/training/test_lint.py",
 }
 
