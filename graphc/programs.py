@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,11 @@ def own_names() -> Generator[None]:
 
 def cache_folder() -> Path:
     """Return the folder of all that is kept between runs: programs, ceilings, tuned choices."""
-    if config.CACHE_DIR.value:
-        return Path(config.CACHE_DIR.value)
-    root = config.XDG_CACHE_HOME.value
+    return _folder(config.CACHE_DIR.value, config.XDG_CACHE_HOME.value)
+
+
+@cache  # each call of a compiled model asks, and making a path takes long beside it
+def _folder(own: str, root: str) -> Path:
+    if own:
+        return Path(own)
     return (Path(root) if root else Path.home() / ".cache") / "graphc"

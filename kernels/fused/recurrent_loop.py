@@ -15,7 +15,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from graphc.kernels.fused.recurrent_cells import Cell, Factors, States
+from graphc.kernels.fused.recurrent_cells import Cell, Factors, States, Step
+
+UNROLL = 4  # steps in one turn of the loop without derivatives: the turn costs as much as a gate
 
 
 class Chain(NamedTuple):
@@ -52,7 +54,21 @@ def run(
     All share one loop, in which each goes its own way. `mask` [T, B] is boolean: where it is False
     the states stay as they are.
     """
-    return _forward(cell, backwards, mask, chains)[0]
+    # What follows runs where no derivative is taken: it keeps the outputs alone.
+    length = chains[0].inputs.shape[0]
+
+    def body(step: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        places = [length - 1 - step if back else step for back in backwards]
+        found: list[Any] = []
+        for chain, place, (states, outputs) in zip(chains, places, carry, strict=True):
+            after, _, _ = _after(cell, chain, mask, place, states, chain.inputs)
+            found.append((after, _put(outputs, after[0], place)))
+        return tuple(found)
+
+    first = [chain.first for chain in chains]
+    start = tuple((s, jnp.zeros((length, *s[0].shape), s[0].dtype)) for s in first)
+    finished = lax.fori_loop(0, length, body, start, unroll=UNROLL)
+    return tuple((outputs, *states) for states, outputs in finished)
 
 
 def _forward(
@@ -101,16 +117,24 @@ def _advance(
     trail: Trail,
 ) -> tuple[States, Trail]:
     """One step of one chain, at a place in time: the states after it, and the trail longer."""
-    z = _at(trail.record, place)
+    after, record, extra = _after(cell, chain, mask, place, before, trail.record)
+    target = place if back else place + 1
+    states = [_put(whole, new, target) for whole, new in zip(trail.states, after, strict=True)]
+    extras = None if extra is None or trail.extra is None else _put(trail.extra, extra, place)
+    return after, Trail(tuple(states), _put(trail.record, record, place), extras)
+
+
+def _after(
+    cell: Cell, chain: Chain, mask: Array | None, place: Array, before: States, inputs: Array
+) -> Step:
+    """The states after a step at a place in time, and what its derivative needs."""
+    z = _at(inputs, place)
     z = z if chain.bias is None else z + chain.bias
     after, record, extra = cell.step(z, before[0] @ chain.weights, before, chain.shift)
     if mask is not None:
         keep = _at(mask, place)[:, None]
         after = tuple(jnp.where(keep, new, old) for new, old in zip(after, before, strict=True))
-    target = place if back else place + 1
-    states = [_put(whole, new, target) for whole, new in zip(trail.states, after, strict=True)]
-    extras = None if extra is None or trail.extra is None else _put(trail.extra, extra, place)
-    return after, Trail(tuple(states), _put(trail.record, record, place), extras)
+    return after, record, extra
 
 
 def _backward(
