@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 from graphc.keras.engine import tracking
 from graphc.keras.engine.building import (
@@ -58,6 +58,9 @@ class Layer(LayerWeights, Operation):
     Raises:
         ValueError: an unknown keyword argument.
     """
+
+    # Attributes of an object made so are of no interest to saving; those of a subclass are.
+    saving_base: ClassVar[dict[str, Any]] = {"name": "base"}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,35 @@ class LayerWeights:
         for layer in self._sublayers():
             found += layer.weights
         return tracking.unique(found)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put the variables of this layer itself in a store, by their place."""
+        for place, variable in enumerate(tracking.own_variables(self)):
+            store[str(place)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Set the variables of this layer itself from a store; all, or none.
+
+        Raises:
+            ValueError: their number differs, or a shape.
+        """
+        variables = tracking.own_variables(self)
+        if len(store) != len(variables):
+            never = "" if self.built else " It was never built, so it has no variables yet."
+            raise ValueError(
+                f"Layer '{self.name}' expected {len(variables)} variables, but received "
+                f"{len(store)} variables during loading.{never} "
+                f"Expected: {[variable.name for variable in variables]}"
+            )
+        values = [store[str(place)] for place in range(len(variables))]
+        for variable, value in zip(variables, values, strict=True):
+            if tuple(value.shape) != tuple(variable.shape):
+                raise ValueError(
+                    f"Variable '{variable.path}' expected shape {tuple(variable.shape)}. "
+                    f"Received: shape {tuple(value.shape)} in the file."
+                )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
     @per_version
     def trainable_variables(self) -> list[Variable]:

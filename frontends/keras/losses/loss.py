@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class Loss:
         dtype: what targets and predictions are cast to; defaults to `floatx()`. A dtype policy
             stands for its compute dtype.
     """
+
+    saving_base: ClassVar[dict[str, Any]] = {"name": "base"}
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Metric(StatelessState):
         name: defaults to the class name in snake_case.
     """
 
+    saving_base: ClassVar[dict[str, Any]] = {"name": "base"}
     _direction: str | None = None  # "up" or "down": which way is better, for searches
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from graphc.errors import located
 from graphc.keras.engine.building import map_shapes
@@ -29,6 +29,7 @@ from graphc.keras.models.record import Record
 from graphc.keras.models.summary import print_summary
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
 from graphc.keras.saving.weights import load_weights, save_weights
+from graphc.keras.saving.whole import save_model
 from graphc.keras.training.host import Prepared, on_host
 from graphc.keras.training.trainer import Trainer
 
@@ -39,6 +40,8 @@ class Model(Trainer, Layer):
     `Model(inputs, outputs)` is functional: the calls between the two are replayed. A subclass
     defines its own `call`; it may also pass `inputs` and `outputs` to `super().__init__`.
     """
+
+    saving_base: ClassVar[dict[str, Any]] = {"name": "base"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         inputs, outputs, kwargs = _functional_arguments(args, kwargs)
@@ -86,6 +89,16 @@ class Model(Trainer, Layer):
             return super().__call__(*args, **kwargs)
         with args[0].replayed() as x:
             return super().__call__(x, *args[1:], **kwargs)
+
+    @property
+    def layers_saved_first(self) -> bool:
+        """Whether files hold the layers as `layers`, whatever attributes they are, too."""
+        return self._record is not None
+
+    @property
+    def saved_class_name(self) -> str:
+        """The name of the class that files know; Keras's class of functional models has its own."""
+        return "Functional" if type(self) is Model else type(self).__name__
 
     @property
     def layers(self) -> list[Layer]:
@@ -277,13 +290,20 @@ class Model(Trainer, Layer):
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-        """Write the weights to a `.weights.h5` file."""
-        save_weights(self, filepath, overwrite)
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None,
+             **kwargs: Any) -> None:
+        """Write the whole model to a `.keras` file: see `keras.saving.save_model`."""
+        save_model(self, filepath, overwrite, zipped, **kwargs)
+
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """Write the weights to a `.weights.h5` file: see `keras.saving.save_weights`."""
+        save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Read the weights from a `.weights.h5` file."""
-        load_weights(self, filepath, skip_mismatch)
+        """Read the weights from a file: see `keras.saving.load_weights`."""
+        load_weights(self, filepath, skip_mismatch, **kwargs)
 
     def _match_inputs(self, inputs: Any) -> list[Any]:
         """Return the tensors for the record's inputs, in order, with rank and dtype adjusted."""

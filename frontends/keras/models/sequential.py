@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from graphc.keras.engine import tracking
 from graphc.keras.engine.layer import Layer
@@ -24,6 +24,9 @@ class Sequential(Model):
     Without an input shape (an `Input` in front, `input_shape=` on the first layer, or `build`) the
     variables are created by the first call or `fit`.
     """
+
+    saving_base: ClassVar[dict[str, Any]] = {"name": "base"}
+    layers_saved_first = True
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name or auto_name("sequential"))

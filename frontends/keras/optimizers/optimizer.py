@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
@@ -49,6 +49,8 @@ class Optimizer(SlotVariables):
     Raises:
         ValueError: an unknown, contradictory or out-of-range argument.
     """
+
+    saving_base: ClassVar[dict[str, Any]] = {"learning_rate": 0.0, "name": "base"}
 
     def __init__(
         self,

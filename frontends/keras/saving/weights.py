@@ -1,109 +1,112 @@
-"""`.weights.h5` files in Keras 3's layout: `layers/<layer>/vars/<index>`, `optimizer/vars/...`.
-
-A file is written under a temporary name and renamed, so a kill leaves the previous one whole.
-"""
+"""`save_weights` and `load_weights`: the weights of a built model, apart from what makes it."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from graphc.keras.engine import tracking
-from graphc.keras.engine.settings import to_snake_case
+from graphc.keras.saving import legacy
+from graphc.keras.saving.archive import load_archived, opened_archive
+from graphc.keras.saving.atomic import replacing
+from graphc.keras.saving.hdf5 import opened
+from graphc.keras.saving.overwriting import may_write
+from graphc.keras.saving.shards import ShardReader, write_shards
+from graphc.keras.saving.state import load_state, save_state
+from graphc.keras.saving.stores import Reader, Writer
+
+PLAIN, SHARDED, WHOLE, LEGACY = ".weights.h5", ".weights.json", ".keras", (".h5", ".hdf5")
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-    """Write the weights of a built model.
+def save_weights(
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    objects_to_skip: Any = None,
+) -> None:
+    """Write the weights of a built model, and its optimizer's state.
+
+    Args:
+        model: a built model.
+        filepath: a path that ends in `.weights.h5`, or in `.weights.json` for several files.
+        overwrite: whether to replace a file; with False it is asked on the terminal.
+        max_shard_size: gigabytes of one file at most; one file where it is not given.
+        objects_to_skip: layers (or others) to leave out.
 
     Raises:
-        ValueError: the name does not end in `.weights.h5`, the model is not built, or an unknown
-            argument.
-        FileExistsError: the file exists and `overwrite` is False.
+        ValueError: another ending, or the model is not built.
+        FileExistsError: the file exists, `overwrite` is False, and there is no terminal.
     """
-    if kwargs:
-        raise ValueError(f"Invalid keyword arguments. Received: {kwargs}")
-    path = _checked(filepath)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists. Pass overwrite=True to replace it.")
-    if not model.built:
-        raise ValueError(
-            f"Model '{model.name}' has no weights yet: build it, or call it on data, before saving."
-        )
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
-    try:
-        with h5py.File(temporary, "w") as file:
-            for place, variables in _places(model, ""):
-                group = file.require_group(f"{place}/vars" if place else "vars")
-                for index, variable in enumerate(variables):
-                    group[str(index)] = variable.numpy()
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    path = Path(filepath)
+    ending = PLAIN if max_shard_size is None else SHARDED
+    if not path.name.endswith((PLAIN,) if max_shard_size is None else (PLAIN, SHARDED)):
+        raise ValueError(f"The filename must end in `{ending}`. Received: filepath={filepath}")
+    _check_built(model, "saved")
+    if not may_write(path, overwrite):
+        return
+    if max_shard_size is not None:
+        write_shards(model, path, max_shard_size, objects_to_skip or ())
+        return
+    with replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+        save_state(model, Writer(file), None, objects_to_skip or ())
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+def load_weights(
+    model: Any,
+    filepath: Any,
+    skip_mismatch: bool = False,
+    by_name: bool | None = None,
+    objects_to_skip: Any = None,
+) -> None:
     """Read weights into a built model; nothing is changed unless everything fits.
 
+    Args:
+        model: a built model.
+        filepath: a `.weights.h5` or `.weights.json` file, a `.keras` file, or an `.h5` or `.hdf5`
+            file of older Keras.
+        skip_mismatch: warn of layers that do not fit, and load the others.
+        by_name: of an older file, load into the layers that are named as in the file.
+        objects_to_skip: layers (or others) that keep their weights.
+
     Raises:
-        ValueError: the file's arrays do not fit the model, naming the layer; an unknown argument.
+        ValueError: the file is none of these or is damaged, or does not fit the model.
         FileNotFoundError: no such file.
     """
-    if kwargs:
-        raise ValueError(f"Invalid keyword arguments. Received: {kwargs}")
-    path = _checked(filepath)
+    path = Path(filepath)
+    name = path.name
+    old = name.endswith(LEGACY) and not name.endswith(PLAIN)
+    if not old and not name.endswith((PLAIN, SHARDED, WHOLE)):
+        raise ValueError(
+            f"Expected a file that ends in `{PLAIN}`, `{SHARDED}`, `{WHOLE}`, or `.h5` or `.hdf5` "
+            f"of older Keras. Received: filepath={filepath}"
+        )
+    if by_name is not None and not old:
+        raise ValueError(f"`by_name` is for `.h5` files of older Keras. Received: {filepath}")
+    if objects_to_skip is not None and not name.endswith((PLAIN, SHARDED)):
+        raise ValueError(f"`objects_to_skip` is for `{PLAIN}` files. Received: {filepath}")
     if not path.exists():
         raise FileNotFoundError(f"There is no weights file {path}.")
-    found: list[tuple[Any, np.ndarray]] = []
-    with h5py.File(path, "r") as file:
-        for place, variables in _places(model, ""):
-            found += _matched(file, place, variables, skip_mismatch)
-    for variable, array in found:
-        variable.assign(array)
+    if old:
+        legacy.load_weights(model, path, bool(by_name), skip_mismatch)
+        return
+    _check_built(model, "loaded")
+    skip = tuple(objects_to_skip or ())
+    if name.endswith(WHOLE):
+        with opened_archive(path) as archive:
+            load_archived(model, archive, path, skip_mismatch=skip_mismatch, assets=False)
+    elif name.endswith(SHARDED):
+        with ShardReader(path) as shards:
+            load_state(model, shards, None, skip_mismatch, skip)
+    else:
+        with opened(path, path) as file:
+            load_state(model, Reader(file), None, skip_mismatch, skip)
 
 
-def _checked(filepath: Any) -> Path:
-    path = Path(filepath)
-    if not path.name.endswith(".weights.h5"):
-        raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={filepath}")
-    return path
-
-
-def _matched(
-    file: Any, place: str, variables: list[Any], skip_mismatch: bool
-) -> list[tuple[Any, np.ndarray]]:
-    group = file.get(f"{place}/vars" if place else "vars", {})
-    if len(group) != len(variables):
-        if skip_mismatch:
-            return []
+def _check_built(model: Any, what: str) -> None:
+    if not model.built:
         raise ValueError(
-            f"Layer '{place}' expected {len(variables)} variables, the file has {len(group)}."
+            f"Model '{model.name}' has no weights yet. Build it, or call it on data, before its "
+            f"weights are {what}."
         )
-    pairs = [(variable, np.asarray(group[str(i)])) for i, variable in enumerate(variables)]
-    for variable, array in pairs:
-        if array.shape != variable.shape and not skip_mismatch:
-            raise ValueError(
-                f"Variable '{variable.path}' expected shape {variable.shape}. "
-                f"Received: shape {array.shape} in the file."
-            )
-    return [(variable, array) for variable, array in pairs if array.shape == variable.shape]
-
-
-def _places(layer: Any, prefix: str) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the place in the file and the variables of a layer and of all layers inside it."""
-    variables = tracking.own_variables(layer) + tracking.seed_states(layer)
-    if variables:
-        yield prefix, variables
-    counts: dict[str, int] = {}
-    for sub in layer._sublayers():
-        base = to_snake_case(type(sub).__name__)
-        count = counts.get(base, 0)
-        counts[base] = count + 1
-        name = f"{base}_{count}" if count else base
-        yield from _places(sub, f"{prefix}/layers/{name}".lstrip("/"))

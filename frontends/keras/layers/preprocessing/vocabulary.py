@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.keras.saving.contexts import in_safe_mode
+
 Document = Sequence[Any]  # the tokens of one sample
 
 
@@ -60,9 +62,15 @@ def listed(vocabulary: Any, integers: bool, encoding: str) -> list[Any]:
     """Return a vocabulary (a path, or any array of tokens) as a list of strings or integers.
 
     Raises:
-        ValueError: the file does not exist.
+        ValueError: the file does not exist, or a configuration that is being loaded names it.
     """
     if isinstance(vocabulary, (str, Path)):
+        if in_safe_mode(asked=False):
+            raise ValueError(
+                "This configuration names a vocabulary file outside of the model's own, and "
+                "loading it would read that file. If you trust it, pass `safe_mode=False`. "
+                f"Received: vocabulary={str(vocabulary)!r}"
+            )
         lines = _lines(Path(vocabulary), encoding)
         return [int(line) for line in lines] if integers else lines
     if hasattr(vocabulary, "to_numpy"):

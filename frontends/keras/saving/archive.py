@@ -1,0 +1,162 @@
+"""`.keras` files: a ZIP archive of configuration, variables and assets, or a folder of the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import h5py
+
+from graphc.keras.release import __version__
+from graphc.keras.saving.hdf5 import EXPANSION, FileFormatError, opened
+from graphc.keras.saving.serialization import serialize_keras_object
+from graphc.keras.saving.state import load_state, save_state
+from graphc.keras.saving.stores import Reader, Writer
+
+CONFIG, METADATA, VARIABLES, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
+IN_MEMORY = 1 << 28  # bytes of variables above which a temporary file holds them
+LARGEST_TEXT = 1 << 28  # bytes of configuration
+LARGEST_ASSET = 1 << 28  # bytes up to which an asset may be compressed by any factor
+
+
+def write_archive(model: Any, file: Path | IO[bytes]) -> None:
+    """Write a model as a ZIP archive, in Keras's layout."""
+    texts = {METADATA: _metadata(), CONFIG: json.dumps(serialize_keras_object(model))}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.SpooledTemporaryFile(IN_MEMORY) as spool,
+        zipfile.ZipFile(file, "w") as archive,
+    ):
+        assets = Path(folder)
+        with h5py.File(spool, "w") as variables:
+            save_state(model, Writer(variables), assets)
+        for name, text in texts.items():
+            archive.writestr(name, text)
+        spool.seek(0)
+        with archive.open(VARIABLES, "w", force_zip64=True) as member:
+            shutil.copyfileobj(spool, member)
+        for path in sorted(assets.rglob("*")):
+            if path.is_file():
+                archive.write(path, f"{ASSETS}/{path.relative_to(assets).as_posix()}")
+
+
+def write_folder(model: Any, folder: Path) -> None:
+    """Write a model into a folder, in the layout of the archive."""
+    texts = {METADATA: _metadata(), CONFIG: json.dumps(serialize_keras_object(model))}
+    (folder / ASSETS).mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    with h5py.File(folder / VARIABLES, "w") as variables:
+        save_state(model, Writer(variables), folder / ASSETS)
+
+
+def _metadata() -> str:
+    saved = datetime.now().strftime("%Y-%m-%d@%H:%M:%S")  # noqa: DTZ005 - Keras writes local time
+    return json.dumps({"keras_version": __version__, "date_saved": saved, "written_by": "graphc"})
+
+
+def config_of(text: bytes | str, what: Any) -> dict[str, Any]:
+    """Return a configuration from its JSON.
+
+    Raises:
+        FileFormatError: it is no JSON of a dictionary; `what` names the file.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"Expected a configuration as JSON in {what}. {error}") from error
+    if not isinstance(found, dict):
+        raise FileFormatError(
+            f"Expected the configuration in {what} to be a dictionary. Received: {type(found)}"
+        )
+    return found
+
+
+@contextmanager
+def opened_archive(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """Open an archive for reading, its table of contents checked.
+
+    Raises:
+        FileFormatError: it is damaged, or a member would lie outside a folder or is named twice.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            _check_names(archive.namelist(), file)
+            yield archive
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.zlib.error) as error:
+        raise FileFormatError(f"Expected a whole `.keras` file. Received: {file}: {error}") from error
+
+
+def _check_names(names: list[str], file: Any) -> None:
+    for name in names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
+            raise FileFormatError(
+                f"{file}: expected names of members inside a folder. Received: {name!r}"
+            )
+    if len(set(names)) != len(names):
+        raise FileFormatError(f"{file}: expected each member once. Received: {sorted(names)}")
+
+
+def read_text(archive: zipfile.ZipFile, name: str, what: Any) -> bytes:
+    """Return the bytes of a small member.
+
+    Raises:
+        FileFormatError: there is none, or it is too large to be what it should be.
+    """
+    if name not in archive.namelist():
+        raise FileFormatError(f"Expected a member '{name}' in {what}. Received: {archive.namelist()}")
+    _check_size(archive.getinfo(name), LARGEST_TEXT, what)
+    return archive.read(name)
+
+
+def _check_size(info: zipfile.ZipInfo, largest: int, what: Any) -> None:
+    size, stored = info.file_size, info.compress_size
+    if size > largest and size > EXPANSION // 10 * stored:
+        raise FileFormatError(
+            f"{what}: member '{info.filename}' declares {size} bytes, of which {stored} are stored."
+        )
+
+
+def load_archived(
+    model: Any,
+    archive: zipfile.ZipFile,
+    what: Any,
+    *,
+    skip_mismatch: bool = False,
+    assets: bool = True,
+) -> None:
+    """Load the variables of an archive into a model and, unless unwanted, its assets.
+
+    Raises:
+        ValueError: they do not fit, or the file is damaged.
+    """
+    names = archive.namelist()
+    if VARIABLES not in names:
+        raise FileFormatError(f"Expected a member '{VARIABLES}' in {what}. Received: {names}")
+    _check_size(archive.getinfo(VARIABLES), IN_MEMORY, what)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.SpooledTemporaryFile(IN_MEMORY) as spool,
+    ):
+        with archive.open(VARIABLES) as member:
+            shutil.copyfileobj(member, spool)
+        extracted = _extracted(archive, Path(folder), what) if assets else None
+        with opened(spool, f"{VARIABLES} in {what}") as variables:
+            load_state(model, Reader(variables), extracted, skip_mismatch)
+
+
+def _extracted(archive: zipfile.ZipFile, folder: Path, what: Any) -> Path | None:
+    """Write the assets below a folder, and return where; None where there are none."""
+    members = [m for m in archive.infolist() if m.filename.startswith(f"{ASSETS}/")]
+    for info in members:
+        _check_size(info, LARGEST_ASSET, what)
+        archive.extract(info, folder)
+    return folder / ASSETS if members else None

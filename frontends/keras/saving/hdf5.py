@@ -1,0 +1,138 @@
+"""HDF5 files as untrusted input: what a link leads to, and how large a data set says it is.
+
+A file can point into other files, and can declare terabytes and store nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import ml_dtypes
+import numpy as np
+
+# A data set may be larger than what the file stores of it, for it may be compressed or sparse; up
+# to the first number of bytes it may be so by any factor, above it by the second at most.
+SMALL, EXPANSION = 1 << 26, 1000
+NUMERIC = "biufc"
+
+
+class FileFormatError(ValueError):
+    """A file that is damaged, or holds what a file of its kind must not."""
+
+
+@contextmanager
+def opened(file: Any, what: Any) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; `what` names it in errors.
+
+    Raises:
+        FileFormatError: it is none, or a part of it cannot be read.
+    """
+    try:
+        with h5py.File(file, "r") as found:
+            yield found
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise FileFormatError(
+            f"Expected a whole HDF5 file. Received: {what}, of which HDF5 says: {error}"
+        ) from error
+
+
+def group_at(parent: Any, path: str) -> h5py.Group | None:
+    """Return the group at a path below another one; None where there is nothing.
+
+    Raises:
+        FileFormatError: a part of the path is a link elsewhere, or no group.
+    """
+    found = parent
+    for part in path.split("/"):
+        if part not in found:
+            return None
+        found = _member(found, part)
+        if not isinstance(found, h5py.Group):
+            raise FileFormatError(f"{_place(found)}: expected a group. Received: a data set")
+    return found
+
+
+def array_at(group: h5py.Group, name: str) -> np.ndarray:
+    """Return the numbers of a data set.
+
+    Raises:
+        KeyError: there is none of that name.
+        FileFormatError: it is a link elsewhere, lies in other files, declares far more than is
+            stored, or does not hold numbers.
+    """
+    folder, _, last = name.rpartition("/")
+    parent = group_at(group, folder) if folder else group
+    if parent is None or last not in parent:
+        raise KeyError(name)
+    found = _member(parent, last)
+    if not isinstance(found, h5py.Dataset):
+        raise FileFormatError(f"{_place(found)}: expected a data set. Received: a group")
+    _check(found)
+    kind = _text(found.attrs.get("dtype"))
+    if found.dtype.kind == "V" and kind in CUSTOM:
+        return found[()].view(CUSTOM[kind])
+    if found.dtype.kind not in NUMERIC:
+        raise FileFormatError(f"{_place(found)}: expected numbers. Received: dtype {found.dtype}")
+    return np.asarray(found[()])
+
+
+CUSTOM = {"bfloat16": np.dtype(ml_dtypes.bfloat16)}
+
+
+def put(group: h5py.Group, name: str, value: Any) -> None:
+    """Write an array; NumPy's own types as they are, bfloat16 with its name beside it."""
+    array = np.asarray(value)
+    dataset = group.create_dataset(name, data=array)
+    if str(array.dtype) in CUSTOM:
+        dataset.attrs["dtype"] = str(array.dtype)
+
+
+def names_in(holder: Any, name: str) -> list[str]:
+    """Return the strings of an attribute, which older files spread over `name0`, `name1` ..."""
+    if name in holder.attrs:
+        return [_text(item) for item in np.atleast_1d(holder.attrs[name])]
+    found: list[str] = []
+    chunk = 0
+    while f"{name}{chunk}" in holder.attrs:
+        found += [_text(item) for item in np.atleast_1d(holder.attrs[f"{name}{chunk}"])]
+        chunk += 1
+    return found
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _member(group: Any, name: str) -> Any:
+    link = group.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink):
+        raise FileFormatError(
+            f"{_place(group)}/{name}: expected an object of this file. "
+            f"Received: {type(link).__name__}, which leads elsewhere"
+        )
+    return group[name]
+
+
+def _check(dataset: h5py.Dataset) -> None:
+    if dataset.external or dataset.is_virtual:
+        raise FileFormatError(
+            f"{_place(dataset)}: expected numbers in this file. Received: a data set whose "
+            "numbers lie in other files"
+        )
+    declared = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
+    stored = dataset.id.get_storage_size()
+    if declared > SMALL and declared > EXPANSION * stored:
+        raise FileFormatError(
+            f"{_place(dataset)}: it declares {declared} bytes (shape {dataset.shape}), of which "
+            f"the file stores {stored}. Expected at most {EXPANSION} times as many"
+        )
+
+
+def _place(item: Any) -> str:
+    return (item.name or "").rstrip("/")

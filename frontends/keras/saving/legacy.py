@@ -1,0 +1,244 @@
+"""`.h5` files of older Keras: a model in the attributes of an HDF5 file, weights by layer's name.
+
+    attrs: model_config, training_config (JSON), keras_version, backend
+    model_weights/            attrs: layer_names
+        <layer>/              attrs: weight_names, each the path of a data set below
+    optimizer_weights/        attrs: weight_names
+
+A file of weights alone has what is in `model_weights` at its root.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from graphc.keras.release import __version__
+from graphc.keras.saving.archive import config_of
+from graphc.keras.saving.atomic import replacing
+from graphc.keras.saving.hdf5 import FileFormatError, array_at, group_at, names_in, opened, put
+from graphc.keras.saving.legacy_config import compile_arguments, modern
+from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
+
+WEIGHTS, SLOTS, OWN = "model_weights", "optimizer_weights", "top_level_model_weights"
+ATTRIBUTE_LIMIT = 64512  # bytes of one attribute that HDF5 holds
+Pairs = list[tuple[Any, np.ndarray]]  # a variable, and its new value
+
+
+def save_model(model: Any, path: Path, include_optimizer: bool) -> None:
+    """Write a whole model in the older layout; its folder is made where it is missing."""
+    entry = serialize_keras_object(model)
+    compiled = entry.get("compile_config") if include_optimizer else None
+    config = {"class_name": entry["class_name"], "config": entry["config"]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+        _put_texts(file)
+        file.attrs["model_config"] = json.dumps(config).encode()
+        _save_weights(file.create_group(WEIGHTS), model)
+        if not compiled or model.optimizer is None:
+            return
+        file.attrs["training_config"] = json.dumps(_training_config(compiled)).encode()
+        _put_all(file.create_group(SLOTS), model.optimizer.variables)
+
+
+def _training_config(compiled: dict[str, Any]) -> dict[str, Any]:
+    names = ("loss", "loss_weights", "metrics", "weighted_metrics")
+    config = {name: compiled.get(name) for name in names}
+    return config | {"optimizer_config": compiled["optimizer"]}
+
+
+def _put_texts(group: Any) -> None:
+    group.attrs["keras_version"] = __version__.encode()
+    group.attrs["backend"] = b"jax"
+
+
+def _save_weights(group: h5py.Group, model: Any) -> None:
+    _put_names(group, "layer_names", [layer.name for layer in model.layers])
+    _put_texts(group)
+    for layer in sorted(model.layers, key=lambda layer: layer.name):
+        _put_all(group.create_group(layer.name), _weights(layer))
+    _put_all(group.create_group(OWN), _own(model))
+
+
+def _put_all(group: h5py.Group, variables: list[Any]) -> None:
+    _put_names(group, "weight_names", [variable.path for variable in variables])
+    for variable in variables:
+        put(group, variable.path, variable)
+
+
+def _put_names(group: h5py.Group, name: str, texts: list[str]) -> None:
+    """Write strings as an attribute, or as several where HDF5 could not hold one."""
+    array = np.array([text.encode() for text in texts])
+    parts = -(-array.nbytes // ATTRIBUTE_LIMIT)
+    if parts <= 1:
+        group.attrs[name] = array
+        return
+    for number, part in enumerate(np.array_split(array, 2 * parts)):
+        group.attrs[f"{name}{number}"] = part
+
+
+def load_model(path: Path, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:
+    """Return the model of a file that Keras 2, Keras 3 or `save_model` wrote.
+
+    Raises:
+        ValueError: it holds no model, names what is not known, or is damaged.
+    """
+    with opened(path, path) as file:
+        config = modern(_json(file, "model_config", path))
+        options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
+        model = _made(config, path, options)
+        weights = group_at(file, WEIGHTS)
+        if weights is None:
+            raise FileFormatError(f"Expected a group '{WEIGHTS}' in {path}. Received: none")
+        _assign(_in_order(weights, model, False))
+        if compiled:
+            _compile(model, file, path, options)
+    return model
+
+
+def _made(config: dict[str, Any], path: Path, options: dict[str, Any]) -> Any:
+    try:
+        model = deserialize_keras_object(config, **options)
+    except RecursionError as error:
+        raise ValueError(f"The configuration in {path} goes too deep.") from error
+    if not hasattr(model, "compile_from_config"):
+        raise ValueError(f"Expected a model in {path}. Received: {type(model).__name__}")
+    return model
+
+
+def _json(file: h5py.File, name: str, path: Path) -> dict[str, Any]:
+    text = file.attrs.get(name)
+    if text is None:
+        raise ValueError(f"No model config found in the file at {path}: it may hold weights only.")
+    return config_of(text, f"attribute '{name}' of {path}")
+
+
+def _compile(model: Any, file: h5py.File, path: Path, options: dict[str, Any]) -> None:
+    if "training_config" not in file.attrs:
+        warnings.warn(
+            f"{path} does not say how its model was compiled: call `compile()`.", stacklevel=5
+        )
+        return
+    config = compile_arguments(_json(file, "training_config", path))
+    model.compile(**deserialize_keras_object(config, **options))
+    slots = group_at(file, SLOTS)
+    if slots is None or not model.built:
+        return
+    model.optimizer.build(model.trainable_variables)
+    values = [array_at(slots, name) for name in names_in(slots, "weight_names")]
+    variables = model.optimizer.variables
+    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        warnings.warn(
+            f"The optimizer's state in {path} has {len(values)} arrays, which do not fit the "
+            f"{len(variables)} variables of {type(model.optimizer).__name__}: it starts afresh.",
+            stacklevel=5,
+        )
+        return
+    _assign(list(zip(variables, values, strict=True)))
+
+
+def load_weights(model: Any, path: Path, by_name: bool, skip_mismatch: bool) -> None:
+    """Read the weights of an older file; nothing is changed unless everything fits.
+
+    Args:
+        model: a built model.
+        path: a file of weights, or of a whole model.
+        by_name: into the layers that are named as in the file, else in their order.
+        skip_mismatch: warn of what does not fit, and load the rest.
+
+    Raises:
+        ValueError: the file is damaged, or does not fit.
+    """
+    with opened(path, path) as file:
+        whole = "layer_names" not in file.attrs and WEIGHTS in file
+        group = group_at(file, WEIGHTS) if whole else file
+        _assign((_by_name if by_name else _in_order)(group, model, skip_mismatch))
+
+
+def _in_order(group: Any, model: Any, skip_mismatch: bool) -> Pairs:
+    saved = [(name, values) for name, values in _saved(group) if values]
+    layers = [layer for layer in model.layers if _weights(layer)]
+    if len(saved) != len(layers):
+        raise ValueError(
+            "Layer count mismatch when loading weights from file. "
+            f"Model expected {len(layers)} layers, found {len(saved)} saved layers."
+        )
+    pairs: Pairs = []
+    for layer, (name, values) in zip(layers, saved, strict=True):
+        what = f"layer '{layer.name}' ('{name}' in the file)"
+        pairs += _matched(_weights(layer), values, what, skip_mismatch)
+    return pairs + _own_pairs(group, model, skip_mismatch)
+
+
+def _by_name(group: Any, model: Any, skip_mismatch: bool) -> Pairs:
+    pairs: Pairs = []
+    for name, values in _saved(group):
+        for layer in model.layers:
+            if layer.name == name:
+                pairs += _matched(_weights(layer), values, f"layer '{name}'", skip_mismatch)
+    return pairs + _own_pairs(group, model, skip_mismatch)
+
+
+def _saved(group: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
+    for name in names_in(group, "layer_names"):
+        layer = group_at(group, name)
+        if layer is None:
+            raise FileFormatError(f"The file names a layer '{name}'. Received: no group of it")
+        yield name, [array_at(layer, weight) for weight in names_in(layer, "weight_names")]
+
+
+def _own_pairs(group: Any, model: Any, skip_mismatch: bool) -> Pairs:
+    own = group_at(group, OWN)
+    if own is None:
+        return []
+    values = [array_at(own, name) for name in names_in(own, "weight_names")]
+    return _matched(_own(model), values, f"model '{model.name}' itself", skip_mismatch)
+
+
+def _matched(variables: list[Any], values: list[Any], what: str, skip_mismatch: bool) -> Pairs:
+    """Pair variables with values; what does not fit is an error, or left out with a warning."""
+    if len(variables) != len(values):
+        _differ(
+            f"Weight count mismatch for {what}. Layer expects {len(variables)} weight(s). "
+            f"Received {len(values)} saved weight(s)", skip_mismatch,
+        )  # fmt: skip
+        return []
+    pairs: Pairs = []
+    for variable, value in zip(variables, values, strict=True):
+        if tuple(variable.shape) == value.shape:
+            pairs.append((variable, value))
+            continue
+        _differ(
+            f"Shape mismatch in {what} for weight {variable.path}. Weight expects shape "
+            f"{tuple(variable.shape)}. Received saved weight with shape {value.shape}",
+            skip_mismatch,
+        )
+    return pairs
+
+
+def _differ(message: str, skip_mismatch: bool) -> None:
+    if not skip_mismatch:
+        raise ValueError(message)
+    warnings.warn(f"Skipped: {message}", stacklevel=6)
+
+
+def _assign(pairs: Pairs) -> None:
+    for variable, value in pairs:
+        variable.assign(value)
+
+
+def _weights(layer: Any) -> list[Any]:
+    """Return a layer's weights in the order of older files: trainable ones first."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _own(model: Any) -> list[Any]:
+    """Return the weights that the model has besides those of its layers."""
+    inside = {id(weight) for layer in model.layers for weight in layer.weights}
+    return [weight for weight in _weights(model) if id(weight) not in inside]

@@ -1,0 +1,15 @@
+"""Fixtures for files in both libraries."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def keras() -> Any:
+    """Real Keras on JAX; skipped, saying so, where it is not installed."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    return pytest.importorskip("keras", reason="the oracle, real Keras, is not installed")

@@ -1,0 +1,373 @@
+"""Files made to harm: each class of attack published against Keras's loader, in each format."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from graphc import keras
+
+Config = dict[str, Any]
+FORMATS = ("keras", "folder", "h5")
+
+
+def plain_model() -> Any:
+    """Return a small compiled model."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")])
+    model.compile("sgd", "mse")
+    return model
+
+
+def with_config(folder: Path, ending: str, change: Callable[[Config], None]) -> Path:
+    """Return a saved model whose configuration was changed afterwards."""
+    model = plain_model()
+    if ending == "h5":
+        path = folder / "model.h5"
+        model.save(path)
+        with h5py.File(path, "r+") as file:
+            config = json.loads(file.attrs["model_config"])
+            change(config)
+            file.attrs["model_config"] = json.dumps(config).encode()
+        return path
+    path = folder / "saved"
+    model.save(path, zipped=False)
+    config = json.loads((path / "config.json").read_text())
+    change(config)
+    (path / "config.json").write_text(json.dumps(config))
+    return path if ending == "folder" else zipped(path, folder / "model.keras")
+
+
+def zipped(folder: Path, target: Path) -> Path:
+    """Return a `.keras` file of a folder's files."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder).as_posix())
+    return target
+
+
+def dense_of(config: Config) -> Config:
+    """Return the entry of the Dense layer."""
+    return next(e for e in config["config"]["layers"] if e["class_name"] == "Dense")
+
+
+def become(entry: Config, class_name: str, config: Config, **rest: Any) -> None:
+    """Make an entry that of another class."""
+    entry.clear()
+    entry |= {"module": "keras.layers", "class_name": class_name, "config": config,
+              "registered_name": None} | rest  # fmt: skip
+
+
+def bytecode(marker: Path) -> Config:
+    """Return a lambda as bytecode, which would make a file when called."""
+    made = eval(f"lambda x: open({str(marker)!r}, 'w') and x")  # noqa: S307 - what an attacker does
+    entry = keras.saving.serialize_keras_object(made)
+    assert entry["class_name"] == "__lambda__"
+    return entry
+
+
+def named(name: str, module: str) -> Config:
+    """Return a reference to a function by name."""
+    return {"class_name": "function", "config": name, "module": module, "registered_name": name}
+
+
+# What a configuration may say in place of the Dense layer: (its entry, what the error says).
+ATTACKS: dict[str, tuple[Callable[[Config, Path], None], str]] = {
+    "lambda bytecode": (
+        lambda e, marker: become(e, "Lambda", {"name": "x", "function": bytecode(marker)}),
+        "safe_mode=False",
+    ),
+    "lambda bytecode in a wrapper": (
+        lambda e, marker: become(e, "TimeDistributed", {"name": "x", "layer": {
+            "module": "keras.layers", "class_name": "Lambda", "registered_name": None,
+            "config": {"function": bytecode(marker)}}}),
+        "safe_mode=False",
+    ),
+    "lambda bytecode as an activation": (
+        lambda e, marker: e["config"].update(activation=bytecode(marker)),
+        "safe_mode=False",
+    ),
+    "lambda bytecode of Keras 2": (
+        lambda e, marker: become(e, "Lambda", {
+            "name": "x", "function": bytecode(marker)["config"]["value"],
+            "function_type": "lambda"}),
+        "safe_mode=False|Received",
+    ),
+    "any Python function": (
+        lambda e, _: become(e, "Lambda", {"name": "x", "function": named("system", "os")}),
+        "Could not find 'system'",
+    ),
+    "any Python function as an activation": (
+        lambda e, _: e["config"].update(activation=named("eval", "builtins")),
+        "Could not find 'eval'",
+    ),
+    "any Python class": (
+        lambda e, _: become(e, "Popen", {"args": ["touch", "x"]}, module="subprocess"),
+        "Could not find 'Popen'",
+    ),
+    "a module of ours that is no part of Keras's API": (
+        lambda e, _: become(e, "Path", {"args": ["x"]}, module="keras.saving.atomic"),
+        "Could not find 'Path'",
+    ),
+    "a downloader": (
+        lambda e, _: become(e, "Lambda", {
+            "name": "x", "function": named("get_file", "keras.utils"),
+            "arguments": {"origin": "http://127.0.0.1:9/x"}}),
+        "Could not find 'get_file'",
+    ),
+    "unsafe mode switched on": (
+        lambda e, _: become(e, "Lambda", {
+            "name": "x", "function": named("enable_unsafe_deserialization", "keras.config")}),
+        "Could not find 'enable_unsafe_deserialization'",
+    ),
+    "unsafe mode asked for in the file": (
+        lambda e, marker: become(e, "Lambda", {
+            "name": "x", "function": bytecode(marker), "safe_mode": False}),
+        "safe_mode=False|safe_mode",
+    ),
+    "a vocabulary that is a file": (
+        lambda e, marker: become(e, "StringLookup", {"name": "x", "vocabulary": str(marker)}),
+        "vocabulary file outside",
+    ),
+    "a vocabulary that is an address": (
+        lambda e, _: become(e, "TextVectorization", {
+            "name": "x", "vocabulary": "http://127.0.0.1:9/words"}),
+        "vocabulary file outside",
+    ),
+    "a pickled PyTorch module": (
+        lambda e, _: become(e, "TorchModuleWrapper", {"name": "x", "module": "gASVAA=="}),
+        "Could not find|safe_mode",
+    ),
+    "a SavedModel": (
+        lambda e, marker: become(e, "TFSMLayer", {"name": "x", "filepath": str(marker)}),
+        "Could not find|safe_mode",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_configuration_cannot_run_or_read_anything(
+    tmp_path: Path, attack: str, ending: str
+) -> None:
+    change, message = ATTACKS[attack]
+    marker = tmp_path / "marker"
+    path = with_config(tmp_path, ending, lambda config: change(dense_of(config), marker))
+    with pytest.raises(ValueError, match=message):
+        keras.saving.load_model(path)
+    assert not marker.exists()
+
+
+def test_a_lambda_loads_where_the_user_trusts_the_file(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2)])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="safe_mode=False"):
+        keras.saving.load_model(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=False)
+    np.testing.assert_array_equal(again.predict(np.ones((2, 4)), verbose=0), np.full((2, 4), 2.0))
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_configuration_that_goes_too_deep(tmp_path: Path, ending: str) -> None:
+    path = with_config(tmp_path, ending, lambda config: None)
+    deep = '{"class_name": "Sequential", "config": {"layers": ' + "[" * 100_000 + "]" * 100_000
+    deep += "}}"
+    if ending == "h5":
+        pytest.skip("an attribute holds 64 KB at most, which is not deep enough")
+    folder = tmp_path / "saved"
+    (folder / "config.json").write_text(deep)
+    if ending == "keras":
+        path = zipped(folder, path)
+    with pytest.raises(ValueError, match="JSON|too deep"):
+        keras.saving.load_model(path)
+
+
+# Archives
+
+
+def archive_of(tmp_path: Path) -> tuple[Path, dict[str, bytes]]:
+    """Return where to write a `.keras` file, and the members of a good one."""
+    path = tmp_path / "model.keras"
+    plain_model().save(path)
+    with zipfile.ZipFile(path) as archive:
+        return path, {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.parametrize(
+    "name", ["../escaped", "assets/../../escaped", "/tmp/escaped", "assets\\..\\escaped", "C:/x"]
+)
+def test_an_archive_cannot_leave_its_folder(tmp_path: Path, name: str) -> None:
+    path, members = archive_of(tmp_path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+        info = zipfile.ZipInfo("x")
+        info.filename = name  # ZipInfo would clean it
+        archive.writestr(info, b"x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="inside a folder"):
+        keras.saving.load_model(path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_cannot_link_outside(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    plain_model().save(tmp_path / "saved", zipped=False)
+    (tmp_path / "saved" / "assets" / "vocabulary.txt").symlink_to(secret)
+    with pytest.raises(ValueError, match="the link"):
+        keras.saving.load_model(tmp_path / "saved")
+
+
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5", "assets/words.txt"])
+def test_a_member_that_swells_is_refused(tmp_path: Path, member: str) -> None:
+    path, members = archive_of(tmp_path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            if name != member:
+                archive.writestr(name, data)
+        with archive.open(member, "w", force_zip64=True) as file:
+            for _ in range(300):
+                file.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="declares"):
+        keras.saving.load_model(path)
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+
+
+def test_truncated_files_are_refused(tmp_path: Path) -> None:
+    for ending in ("keras", "h5", "weights.h5"):
+        path = tmp_path / f"model.{ending}"
+        model = plain_model()
+        (model.save_weights if ending == "weights.h5" else model.save)(path)
+        whole = path.read_bytes()
+        load = model.load_weights if ending == "weights.h5" else keras.saving.load_model
+        for size in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:size])
+            if ending != "keras" and size == len(whole) - 1:
+                continue  # the last byte of an HDF5 file may hold nothing
+            with pytest.raises(ValueError, match="whole|Expected"):
+                load(path)
+
+
+# HDF5
+
+
+def hostile_h5(path: Path, kind: str, secret: Path) -> None:
+    """Make the kernel of the Dense layer something else than its numbers."""
+    place = "layers/dense/vars" if path.name.endswith(".weights.h5") else None
+    with h5py.File(path, "r+") as file:
+        group = file[place] if place else file["model_weights/dense"]
+        names = [n for n in group] if place else [group.attrs["weight_names"][0].decode()]
+        name = "0" if place else names[0]
+        shape = group[name].shape
+        del group[name]
+        if kind == "external link":
+            group[name] = h5py.ExternalLink(str(secret), "/secret")
+        elif kind == "soft link":
+            group[name] = h5py.SoftLink("/somewhere")
+        elif kind == "external data":
+            group.create_dataset(name, shape, "float32", external=[(str(secret), 0, 48)])
+        elif kind == "virtual data":
+            layout = h5py.VirtualLayout(shape, "float32")
+            layout[:] = h5py.VirtualSource(str(secret), "secret", shape)
+            group.create_virtual_dataset(name, layout)
+        elif kind == "terabytes":
+            group.create_dataset(name, (1 << 20, 1 << 20), "float32", chunks=(64, 64))
+        elif kind == "strings":
+            group.create_dataset(name, data=np.array([b"a", b"b"]))
+        elif kind == "objects":
+            group.create_dataset(name, data="text")
+        elif kind == "another shape":
+            group.create_dataset(name, data=np.zeros((7, 7), "float32"))
+        elif kind == "a group":
+            group.create_group(name)
+
+
+KINDS = ("external link", "soft link", "external data", "virtual data", "terabytes", "strings",
+         "objects", "another shape", "a group")  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["weights.h5", "h5", "keras"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_hdf5_file_cannot_point_elsewhere_or_swell(
+    tmp_path: Path, kind: str, ending: str
+) -> None:
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["secret"] = np.full((4, 3), 7.0, "float32")
+    model = plain_model()
+    inside = tmp_path / ("model.weights.h5" if ending != "h5" else "model.h5")
+    (model.save if ending == "h5" else model.save_weights)(inside)
+    hostile_h5(inside, kind, secret)
+    path = inside
+    if ending == "keras":
+        path, members = archive_of(tmp_path)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in (members | {"model.weights.h5": inside.read_bytes()}).items():
+                archive.writestr(name, data)
+    before = [np.array(w) for w in model.get_weights()]
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="dense|declares|links|Received"):
+        model.load_weights(path) if ending != "h5" else keras.saving.load_model(path)
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_shards_cannot_be_elsewhere(tmp_path: Path) -> None:
+    model = plain_model()
+    path = tmp_path / "model.weights.json"
+    model.save_weights(path, max_shard_size=1)
+    index = json.loads(path.read_text())
+    index["weight_map"] = dict.fromkeys(index["weight_map"], "../x.weights.h5")
+    path.write_text(json.dumps(index))
+    with pytest.raises(ValueError, match="beside it"):
+        model.load_weights(path)
+
+
+# Writing
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = plain_model()
+    for ending in ("keras", "h5", "weights.h5"):
+        path = tmp_path / f"model.{ending}"
+        save = model.save_weights if ending == "weights.h5" else model.save
+        save(path)
+        whole = path.read_bytes()
+
+        def full(*_: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(OSError, match="No space"):
+                save(path)
+        assert path.read_bytes() == whole
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        ["model.keras", "model.h5", "model.weights.h5"]
+    )
+
+
+def test_a_file_object_takes_a_model_too() -> None:
+    model, buffer = plain_model(), io.BytesIO()
+    model.save(buffer)
+    buffer.seek(0)
+    again = keras.saving.load_model(buffer)
+    x = np.ones((2, 4), "float32")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
