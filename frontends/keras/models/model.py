@@ -290,8 +290,9 @@ class Model(Trainer, Layer):
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None,
-             **kwargs: Any) -> None:
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
         """Write the whole model to a `.keras` file: see `keras.saving.save_model`."""
         save_model(self, filepath, overwrite, zipped, **kwargs)
 

@@ -141,8 +141,12 @@ class SlotVariables:
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Set `variables` from a store; warns and does nothing when their number differs."""
-        if len(store) != len(self.variables):
+        """Set `variables` from a store; warns and does nothing when their number differs.
+
+        An optimizer that was saved before it was built has only its first variables.
+        """
+        made_by_build = len(self._built_variables)
+        if len(store) not in (len(self.variables), len(self.variables) - made_by_build):
             warnings.warn(
                 f"Skipping the variables of optimizer '{self.name}': it has "
                 f"{len(self.variables)}, the saved one {len(store)}. An optimizer that was never "
@@ -151,7 +155,8 @@ class SlotVariables:
             )
             return
         for i, variable in enumerate(self.variables):
-            variable.assign(store[str(i)])
+            if str(i) in store:
+                variable.assign(store[str(i)])
 
     @property
     def variables(self) -> list[Variable]:

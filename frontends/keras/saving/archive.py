@@ -91,7 +91,9 @@ def opened_archive(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
             _check_names(archive.namelist(), file)
             yield archive
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.zlib.error) as error:
-        raise FileFormatError(f"Expected a whole `.keras` file. Received: {file}: {error}") from error
+        raise FileFormatError(
+            f"Expected a whole `.keras` file. Received: {file}: {error}"
+        ) from error
 
 
 def _check_names(names: list[str], file: Any) -> None:
@@ -112,7 +114,9 @@ def read_text(archive: zipfile.ZipFile, name: str, what: Any) -> bytes:
         FileFormatError: there is none, or it is too large to be what it should be.
     """
     if name not in archive.namelist():
-        raise FileFormatError(f"Expected a member '{name}' in {what}. Received: {archive.namelist()}")
+        raise FileFormatError(
+            f"Expected a member '{name}' in {what}. Received: {archive.namelist()}"
+        )
     _check_size(archive.getinfo(name), LARGEST_TEXT, what)
     return archive.read(name)
 

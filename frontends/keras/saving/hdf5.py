@@ -18,6 +18,8 @@ import numpy as np
 # to the first number of bytes it may be so by any factor, above it by the second at most.
 SMALL, EXPANSION = 1 << 26, 1000
 NUMERIC = "biufc"
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+UNNAMED = np.dtype("V2")  # what HDF5 makes of bfloat16: two bytes of which it knows nothing
 
 
 class FileFormatError(ValueError):
@@ -74,23 +76,19 @@ def array_at(group: h5py.Group, name: str) -> np.ndarray:
     if not isinstance(found, h5py.Dataset):
         raise FileFormatError(f"{_place(found)}: expected a data set. Received: a group")
     _check(found)
-    kind = _text(found.attrs.get("dtype"))
-    if found.dtype.kind == "V" and kind in CUSTOM:
-        return found[()].view(CUSTOM[kind])
+    if found.dtype == UNNAMED:
+        return found[()].view(BFLOAT16)
     if found.dtype.kind not in NUMERIC:
         raise FileFormatError(f"{_place(found)}: expected numbers. Received: dtype {found.dtype}")
     return np.asarray(found[()])
 
 
-CUSTOM = {"bfloat16": np.dtype(ml_dtypes.bfloat16)}
-
-
 def put(group: h5py.Group, name: str, value: Any) -> None:
-    """Write an array; NumPy's own types as they are, bfloat16 with its name beside it."""
+    """Write an array; bfloat16, which HDF5 does not know, with its name beside it, as Keras does."""
     array = np.asarray(value)
     dataset = group.create_dataset(name, data=array)
-    if str(array.dtype) in CUSTOM:
-        dataset.attrs["dtype"] = str(array.dtype)
+    if array.dtype == BFLOAT16:
+        dataset.attrs["dtype"] = "bfloat16"
 
 
 def names_in(holder: Any, name: str) -> list[str]:

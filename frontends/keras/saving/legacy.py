@@ -69,7 +69,9 @@ def _save_weights(group: h5py.Group, model: Any) -> None:
 def _put_all(group: h5py.Group, variables: list[Any]) -> None:
     _put_names(group, "weight_names", [variable.path for variable in variables])
     for variable in variables:
-        put(group, variable.path, variable)
+        value = variable.numpy()
+        wide = value.astype("float32") if variable.dtype == "bfloat16" else value
+        put(group, variable.path, wide)  # Keras reads bfloat16 from `.keras` files alone
 
 
 def _put_names(group: h5py.Group, name: str, texts: list[str]) -> None:
@@ -131,16 +133,9 @@ def _compile(model: Any, file: h5py.File, path: Path, options: dict[str, Any]) -
     if slots is None or not model.built:
         return
     model.optimizer.build(model.trainable_variables)
-    values = [array_at(slots, name) for name in names_in(slots, "weight_names")]
-    variables = model.optimizer.variables
-    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
-        warnings.warn(
-            f"The optimizer's state in {path} has {len(values)} arrays, which do not fit the "
-            f"{len(variables)} variables of {type(model.optimizer).__name__}: it starts afresh.",
-            stacklevel=5,
-        )
-        return
-    _assign(list(zip(variables, values, strict=True)))
+    names = names_in(slots, "weight_names")
+    store = {str(place): array_at(slots, name) for place, name in enumerate(names)}
+    model.optimizer.load_own_variables(store)
 
 
 def load_weights(model: Any, path: Path, by_name: bool, skip_mismatch: bool) -> None:

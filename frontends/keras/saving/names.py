@@ -75,7 +75,7 @@ def find_object(name: str, module: str | None, custom_objects: dict[str, Any] | 
 
 
 def _built_in(name: str, module: str) -> Any:
-    name = RENAMED.get(name, name)
+    name = RENAMED.get(name) or EXPORTED.get(name, name)
     family = module.removeprefix("keras").removeprefix(".")
     searched = [family] if family in FAMILIES else ["", *FAMILIES]
     for folder in searched:

@@ -13,7 +13,10 @@ import pytest
 from graphc import keras as ours
 from tests.keras.saving.saved_models import MODELS, inputs_of
 
-pytestmark = pytest.mark.oracle
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.filterwarnings("ignore:__array__ implementation"),  # of Keras's variables
+]
 CASES = [(family, name) for family, cases in MODELS.items() for name in cases]
 FORMATS = ("keras", "weights.h5", "h5")
 
@@ -23,7 +26,7 @@ def trained(keras: Any, family: str, name: str) -> Any:
     keras.backend.clear_session()
     random.seed(1)
     model = MODELS[family][name](keras)
-    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.MeanSquaredError())
     model.optimizer.build(model.trainable_variables)
     rng = np.random.default_rng(2)
     for variable in (*model.weights, *model.optimizer.variables):
@@ -38,7 +41,7 @@ def loaded(keras: Any, path: Path, family: str, name: str) -> Any:
         return keras.saving.load_model(path)
     keras.backend.clear_session()
     model = MODELS[family][name](keras)
-    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.MeanSquaredError())
     model.optimizer.build(model.trainable_variables)
     model.load_weights(path)
     return model
@@ -50,13 +53,19 @@ def loaded(keras: Any, path: Path, family: str, name: str) -> Any:
 def test_a_model_comes_back(
     keras: Any, tmp_path: Path, family: str, name: str, ending: str, direction: str
 ) -> None:
+    if (name, ending) == ("operations", "h5"):
+        pytest.skip("Keras's loader of `.h5` files does not know operations, its own neither")
     writer, reader = (ours, keras) if direction == "to Keras" else (keras, ours)
     model = trained(writer, family, name)
     path = tmp_path / f"model.{ending}"
     (model.save_weights if ending == "weights.h5" else model.save)(path)
     again = loaded(reader, path, family, name)
-    expected = [np.asarray(v.value) for v in (*model.weights, *model.optimizer.variables)]
-    found = [np.asarray(v.value) for v in (*again.weights, *again.optimizer.variables)]
+    # Keras does not restore the optimizer's state from `.h5` files, its own neither.
+    whole = (ending, direction) != ("h5", "to Keras")
+    expected, found = (
+        [np.asarray(v.value) for v in (*m.weights, *(m.optimizer.variables if whole else ()))]
+        for m in (model, again)
+    )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.astype("float64"), other.astype("float64"))
     x = inputs_of(model)

@@ -101,7 +101,7 @@ ATTACKS: dict[str, tuple[Callable[[Config, Path], None], str]] = {
         lambda e, marker: become(e, "Lambda", {
             "name": "x", "function": bytecode(marker)["config"]["value"],
             "function_type": "lambda"}),
-        "safe_mode=False|Received",
+        "safe_mode=False|Unrecognized keyword",
     ),
     "any Python function": (
         lambda e, _: become(e, "Lambda", {"name": "x", "function": named("system", "os")}),
