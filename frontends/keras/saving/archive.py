@@ -58,7 +58,7 @@ def write_folder(model: Any, folder: Path) -> None:
 
 
 def _metadata() -> str:
-    saved = datetime.now().strftime("%Y-%m-%d@%H:%M:%S")  # noqa: DTZ005 - Keras writes local time
+    saved = datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     return json.dumps({"keras_version": __version__, "date_saved": saved, "written_by": "graphc"})
 
 

@@ -84,7 +84,7 @@ def array_at(group: h5py.Group, name: str) -> np.ndarray:
 
 
 def put(group: h5py.Group, name: str, value: Any) -> None:
-    """Write an array; bfloat16, which HDF5 does not know, with its name beside it, as Keras does."""
+    """Write an array; bfloat16, which HDF5 does not know, with its name beside it."""
     array = np.asarray(value)
     dataset = group.create_dataset(name, data=array)
     if array.dtype == BFLOAT16:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -34,11 +34,11 @@ class ShardWriter:
         self.total = 0
         self.places: dict[str, list[str]] = {}
 
-    def __enter__(self) -> ShardWriter:
+    def __enter__(self) -> Self:
         self._files.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self._files.__exit__(*error)
 
     def make(self, place: str, name: str | None) -> ShardEntry:
@@ -138,11 +138,11 @@ class ShardReader:
         self._files = ExitStack()
         self._readers: dict[str, Reader] = {}
 
-    def __enter__(self) -> ShardReader:
+    def __enter__(self) -> Self:
         self._files.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self._files.__exit__(*error)
 
     def get(self, place: str) -> Any:

@@ -99,7 +99,7 @@ def _check_path(path: Path, zipped: bool | None, save_format: str | None) -> Non
 def load_model(
     filepath: Any,
     custom_objects: dict[str, Any] | None = None,
-    compile: bool = True,  # noqa: A002 - Keras's name
+    compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
     """Return the model that `save_model`, ours or Keras's, wrote.
