@@ -15,6 +15,7 @@ os.environ.setdefault("GRAPHC_VERIFY", "1")
 os.environ.setdefault("GRAPHC_CACHE_DIR", str(CACHE))
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("GRAPHC_LINT", "off")  # models here are small and odd on purpose
+os.environ.setdefault("GRAPHC_TUNED", "0")  # what is chosen must not depend on the machine
 
 
 import sys  # noqa: E402  (after the environment is set)
