@@ -21,12 +21,15 @@ from graphc.keras.saving import (
     serialize_keras_object,
 )
 from graphc.keras.saving.contexts import sharing
+from graphc.keras.saving.legacy_config import modern
 
 FUNCTIONAL_KEYS = ("layers", "input_layers", "output_layers")
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the model that `model.to_json()`, ours or Keras's, described; its weights are fresh.
+    """Return the model that `model.to_json()` described, ours, Keras 3's or Keras 2's.
+
+    Its weights are fresh.
 
     Args:
         custom_objects: classes and functions by name that are not registered.
@@ -34,7 +37,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     Raises:
         ValueError: the text names a class that is not known.
     """
-    return deserialize_keras_object(json.loads(json_string), custom_objects)
+    return deserialize_keras_object(modern(json.loads(json_string)), custom_objects)
 
 
 def model_from_configuration(config: dict[str, Any]) -> Any:

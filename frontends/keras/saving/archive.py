@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,6 +25,7 @@ from graphc.keras.saving.stores import Reader, Writer
 CONFIG, METADATA, VARIABLES, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
 IN_MEMORY = 1 << 28  # bytes of variables above which a temporary file holds them
 LARGEST_TEXT = 1 << 28  # bytes of configuration
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError)
 LARGEST_ASSET = 1 << 28  # bytes up to which an asset may be compressed by any factor
 
 
@@ -90,7 +93,9 @@ def opened_archive(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(file) as archive:
             _check_names(archive.namelist(), file)
             yield archive
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.zlib.error) as error:
+    except DAMAGE as error:
+        if isinstance(error, FileNotFoundError):
+            raise
         raise FileFormatError(
             f"Expected a whole `.keras` file. Received: {file}: {error}"
         ) from error
@@ -142,19 +147,28 @@ def load_archived(
     Raises:
         ValueError: they do not fit, or the file is damaged.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        extracted = _extracted(archive, Path(folder), what) if assets else None
+        with opened_variables(archive, what) as variables:
+            load_state(model, Reader(variables), extracted, skip_mismatch)
+
+
+@contextmanager
+def opened_variables(archive: zipfile.ZipFile, what: Any) -> Iterator[h5py.File]:
+    """Open the variables of an archive, which are copied out of it first.
+
+    Raises:
+        FileFormatError: there are none, or they are damaged or declare far more than is stored.
+    """
     names = archive.namelist()
     if VARIABLES not in names:
         raise FileFormatError(f"Expected a member '{VARIABLES}' in {what}. Received: {names}")
     _check_size(archive.getinfo(VARIABLES), IN_MEMORY, what)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        tempfile.SpooledTemporaryFile(IN_MEMORY) as spool,
-    ):
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
         with archive.open(VARIABLES) as member:
             shutil.copyfileobj(member, spool)
-        extracted = _extracted(archive, Path(folder), what) if assets else None
         with opened(spool, f"{VARIABLES} in {what}") as variables:
-            load_state(model, Reader(variables), extracted, skip_mismatch)
+            yield variables
 
 
 def _extracted(archive: zipfile.ZipFile, folder: Path, what: Any) -> Path | None:

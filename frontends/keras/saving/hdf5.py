@@ -36,7 +36,7 @@ def opened(file: Any, what: Any) -> Iterator[h5py.File]:
     try:
         with h5py.File(file, "r") as found:
             yield found
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, KeyError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise FileFormatError(
@@ -75,7 +75,7 @@ def array_at(group: h5py.Group, name: str) -> np.ndarray:
     found = _member(parent, last)
     if not isinstance(found, h5py.Dataset):
         raise FileFormatError(f"{_place(found)}: expected a data set. Received: a group")
-    _check(found)
+    check_dataset(found)
     if found.dtype == UNNAMED:
         return found[()].view(BFLOAT16)
     if found.dtype.kind not in NUMERIC:
@@ -117,7 +117,8 @@ def _member(group: Any, name: str) -> Any:
     return group[name]
 
 
-def _check(dataset: h5py.Dataset) -> None:
+def check_dataset(dataset: h5py.Dataset) -> None:
+    """Refuse a data set whose numbers lie elsewhere, or that declares far more than is stored."""
     if dataset.external or dataset.is_virtual:
         raise FileFormatError(
             f"{_place(dataset)}: expected numbers in this file. Received: a data set whose "

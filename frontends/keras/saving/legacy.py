@@ -21,9 +21,9 @@ import numpy as np
 
 from graphc.keras.release import __version__
 from graphc.keras.saving.archive import config_of
-from graphc.keras.saving.atomic import replacing
-from graphc.keras.saving.hdf5 import FileFormatError, array_at, group_at, names_in, opened, put
+from graphc.keras.saving.hdf5 import FileFormatError, array_at, group_at, names_in, put
 from graphc.keras.saving.legacy_config import compile_arguments, modern
+from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 WEIGHTS, SLOTS, OWN = "model_weights", "optimizer_weights", "top_level_model_weights"
@@ -37,7 +37,7 @@ def save_model(model: Any, path: Path, include_optimizer: bool) -> None:
     compiled = entry.get("compile_config") if include_optimizer else None
     config = {"class_name": entry["class_name"], "config": entry["config"]}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with written(path) as file:
         _put_texts(file)
         file.attrs["model_config"] = json.dumps(config).encode()
         _save_weights(file.create_group(WEIGHTS), model)
@@ -91,7 +91,7 @@ def load_model(path: Path, custom_objects: Any, compiled: bool, safe_mode: bool)
     Raises:
         ValueError: it holds no model, names what is not known, or is damaged.
     """
-    with opened(path, path) as file:
+    with read(path) as file:
         config = modern(_json(file, "model_config", path))
         options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
         model = _made(config, path, options)
@@ -150,7 +150,7 @@ def load_weights(model: Any, path: Path, by_name: bool, skip_mismatch: bool) -> 
     Raises:
         ValueError: the file is damaged, or does not fit.
     """
-    with opened(path, path) as file:
+    with read(path) as file:
         whole = "layer_names" not in file.attrs and WEIGHTS in file
         group = group_at(file, WEIGHTS) if whole else file
         _assign((_by_name if by_name else _in_order)(group, model, skip_mismatch))

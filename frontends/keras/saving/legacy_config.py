@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-RENAMED = {"lr": "learning_rate"}
-# Arguments that are not there any more, by class; "" stands for every class.
+OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl")
+RENAMED = {name: {"lr": "learning_rate"} for name in OPTIMIZERS}
+# Arguments that are not there any more, by class.
 DROPPED: dict[str, tuple[str, ...]] = {
-    "": ("is_legacy_optimizer", "jit_compile"),
+    **dict.fromkeys(OPTIMIZERS, ("is_legacy_optimizer", "jit_compile", "decay")),
     "InputLayer": ("ragged",),
     "Lambda": ("module", "function_type", "output_shape_type", "output_shape_module"),
     "DepthwiseConv2D": ("groups",),
@@ -44,8 +45,8 @@ def _arguments(name: str, inner: Any) -> Any:
         return modern(inner)
     if "keras_history" in inner or "build_config" in inner:
         return inner
-    gone = {*DROPPED[""], *DROPPED.get(name, ())}
-    found = {RENAMED.get(k, k): modern(v) for k, v in inner.items() if k not in gone}
+    gone, renamed = DROPPED.get(name, ()), RENAMED.get(name, {})
+    found = {renamed.get(k, k): modern(v) for k, v in inner.items() if k not in gone}
     shape = found.pop("batch_input_shape", None)
     if shape is not None:
         found.setdefault("batch_shape" if name == "InputLayer" else "batch_input_shape", shape)
@@ -67,10 +68,31 @@ def _function(inner: dict[str, Any]) -> dict[str, Any]:
     return {**inner, "function": {"class_name": "__lambda__", "config": {"value": function}}}
 
 
+def _wrapped(inner: dict[str, Any]) -> dict[str, Any]:
+    """Keras 2 wrote the function of a metric or a loss as its name."""
+    function = inner.get("fn")
+    if not isinstance(function, str):
+        return inner
+    return {**inner, "fn": {"class_name": "function", "config": function, "module": "builtins"}}
+
+
+def _graph(inner: dict[str, Any]) -> dict[str, Any]:
+    """Keras 2 wrote the one input or output of a model as a list, and took it for a tensor."""
+    nodes = [node for entry in inner.get("layers", ()) for node in entry.get("inbound_nodes") or ()]
+    if not nodes or not all(isinstance(node, list) for node in nodes):
+        return inner
+    ends = {key: inner[key] for key in ("input_layers", "output_layers") if key in inner}
+    return {**inner, **{key: end[0] if len(end) == 1 else end for key, end in ends.items()}}
+
+
 CONVERTED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "BatchNormalization": _axis,
     "LayerNormalization": _axis,
     "Lambda": _function,
+    "MeanMetricWrapper": _wrapped,
+    "LossFunctionWrapper": _wrapped,
+    "Functional": _graph,
+    "Model": _graph,
 }
 
 

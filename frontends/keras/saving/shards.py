@@ -10,12 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import h5py
 import numpy as np
 
 from graphc.keras.saving.archive import config_of
 from graphc.keras.saving.atomic import replacing
-from graphc.keras.saving.hdf5 import FileFormatError, opened
+from graphc.keras.saving.hdf5 import FileFormatError
+from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.state import save_state
 from graphc.keras.saving.stores import Entry, Reader, Writer
 
@@ -64,8 +64,7 @@ class ShardWriter:
 
     def _start(self) -> None:
         name = f"{self._base}_{len(self._writers):05}.weights.h5"
-        unfinished = self._files.enter_context(replacing(self._path.with_name(name)))
-        file = self._files.enter_context(h5py.File(unfinished, "w"))
+        file = self._files.enter_context(written(self._path.with_name(name)))
         self._writers.append((name, Writer(file)))
         self._filled = 0
 
@@ -158,5 +157,5 @@ class ShardReader:
                     f"{self._path}: expected the name of a file beside it. Received: {name!r}"
                 )
             path = self._path.with_name(name)
-            self._readers[name] = Reader(self._files.enter_context(opened(path, path)))
+            self._readers[name] = Reader(self._files.enter_context(read(path)))
         return self._readers[name]

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from graphc.keras.saving import legacy
 from graphc.keras.saving.archive import load_archived, opened_archive
-from graphc.keras.saving.atomic import replacing
-from graphc.keras.saving.hdf5 import opened
 from graphc.keras.saving.overwriting import may_write
+from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.shards import ShardReader, write_shards
 from graphc.keras.saving.state import load_state, save_state
 from graphc.keras.saving.stores import Reader, Writer
@@ -49,7 +46,7 @@ def save_weights(
     if max_shard_size is not None:
         write_shards(model, path, max_shard_size, objects_to_skip or ())
         return
-    with replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with written(path) as file:
         save_state(model, Writer(file), None, objects_to_skip or ())
 
 
@@ -100,7 +97,7 @@ def load_weights(
         with ShardReader(path) as shards:
             load_state(model, shards, None, skip_mismatch, skip)
     else:
-        with opened(path, path) as file:
+        with read(path) as file:
             load_state(model, Reader(file), None, skip_mismatch, skip)
 
 

@@ -35,6 +35,7 @@ def with_config(folder: Path, ending: str, change: Callable[[Config], None]) -> 
         path = folder / "model.h5"
         model.save(path)
         with h5py.File(path, "r+") as file:
+            del file.attrs["graphc_digest"]  # as in a file of Keras
             config = json.loads(file.attrs["model_config"])
             change(config)
             file.attrs["model_config"] = json.dumps(config).encode()
@@ -268,6 +269,7 @@ def hostile_h5(path: Path, kind: str, secret: Path) -> None:
     """Make the kernel of the Dense layer something else than its numbers."""
     place = "layers/dense/vars" if path.name.endswith(".weights.h5") else None
     with h5py.File(path, "r+") as file:
+        del file.attrs["graphc_digest"]  # as in a file of Keras
         group = file[place] if place else file["model_weights/dense"]
         names = list(group) if place else [group.attrs["weight_names"][0].decode()]
         name = "0" if place else names[0]
