@@ -1,6 +1,7 @@
 """graphc: a compiler for Keras models."""
 
 from graphc.aliases import install
+from graphc.artifacts import export
 from graphc.bisect import bisect
 from graphc.builder import Builder
 from graphc.compile import compile
@@ -14,5 +15,5 @@ from graphc.tune import tune
 __version__ = "0.1.0"
 __all__ = [
     "Builder", "Executable", "Graph", "Node", "Target", "TensorSpec", "Value", "bisect",
-    "cache_info", "clear_cache", "compile", "graph", "install", "tune",
+    "cache_info", "clear_cache", "compile", "export", "graph", "install", "tune",
 ]  # fmt: skip

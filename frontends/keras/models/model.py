@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
+from graphc.artifacts import export
 from graphc.errors import located
 from graphc.keras.engine.building import map_shapes
 from graphc.keras.engine.call import is_tensor_like
@@ -295,6 +296,10 @@ class Model(Trainer, Layer):
     ) -> None:
         """Write the whole model to a `.keras` file: see `keras.saving.save_model`."""
         save_model(self, filepath, overwrite, zipped, **kwargs)
+
+    def export(self, filepath: Any, format: str = "stablehlo", **kwargs: Any) -> None:
+        """Write the model as a file that is served without it: see `graphc.export`."""
+        export(self, filepath, format, **kwargs)
 
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None

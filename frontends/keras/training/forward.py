@@ -26,6 +26,7 @@ from graphc.separable import mixing_node
 from graphc.spec import TensorSpec, spec_of
 
 KEPT = 16
+MANY = 97
 
 
 class BoundForward:
@@ -167,6 +168,25 @@ class Forward:
         if not model._all_built:
             build_by_trace(model, Rows(arrays), Rows(arrays).count)
         return self._get(model, model.__call__, (arrays,), {}, mode, target).executable
+
+    def _many(self, model: Any) -> BoundForward:
+        """Return the inference of so many rows that no other size is likely to be their number."""
+        specs = map_structure(lambda t: TensorSpec((MANY, *t.shape[1:]), t.dtype), model.input)
+        arrays = arrays_like(model, specs)
+        return self._get(model, model.__call__, (arrays,), {}, "infer", None)
+
+    def exported(self, model: Any) -> dict[str, Any]:
+        """Return what `graphc.export` needs: inference of one row, the weights, and names."""
+        arrays = arrays_like(model, None)
+        bound = self._get(model, model.__call__, (arrays,), {}, "infer", None)
+        store = bound.store.claim()
+        return {
+            "executable": bound.executable, "params": store.peek("params"),
+            "state": store.peek("state"),
+            "constants": [np.float32(read()) for read in bound.scalars],
+            "many": self._many(model).executable.traced, "inputs": model.input_names,
+            "outputs": model.output_names, "named_outputs": isinstance(model.output, dict),
+        }  # fmt: skip
 
     def _get(
         self, model: Any, call: Any, args: Any, kwargs: Any, mode: Any, target: Any,

@@ -333,6 +333,9 @@ class Trainer(Steps, ModelMetrics, StateTree):
     def __graphc_executable__(self, inputs: Any, mode: Any, target: Any) -> Any:
         return self._forward.executable_for(self, inputs, mode, target)
 
+    def __graphc_export__(self) -> Any:
+        return self._forward.exported(self)
+
     def __graphc_trace__(self, mode: Any, inputs: Any, targets: Any) -> Any:
         return trace_model(self, mode, inputs, targets)
 

@@ -1,0 +1,50 @@
+"""`graphc.export`: a model as a file that is served without it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from graphc.artifacts.aot import export_aot
+from graphc.artifacts.stablehlo import Exported, export_stablehlo
+
+FORMATS: Mapping[str, Callable[..., None]] = {"stablehlo": export_stablehlo, "aot": export_aot}
+
+
+def export(
+    model: Any,
+    path: str | Path,
+    format: str = "stablehlo",
+    **options: Any,
+) -> None:
+    """Write a model as a file that is served without it.
+
+    Args:
+        model: a built model.
+        path: the file to write; what was there stays until the new one is whole.
+        format: "stablehlo": the optimised inference program for any number of rows, which
+            `graphc.artifacts.loader.load` serves with jax and numpy alone; "aot": the same, and
+            the program compiled for this machine.
+        options: `platforms`, of "cpu", "cuda" and "tpu"; with "aot" also `rows`, the numbers of
+            rows to compile for.
+
+    Raises:
+        ValueError: an unknown format, or the model cannot be expressed in it.
+        TypeError: not a model.
+    """
+    if format not in FORMATS:
+        raise ValueError(
+            f"Unknown export format. Expected one of {list(FORMATS)}. Received: format={format!r}"
+        )
+    describe = getattr(model, "__graphc_export__", None)
+    if describe is None:
+        raise TypeError(f"graphc.export expects a model. Received: {model!r} of {type(model)}")
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        FORMATS[format](Exported(**describe()), unfinished, **options)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""Artifacts: what the loader gives is what the model predicts, for any number of rows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import graphc
+from graphc import keras
+from graphc.artifacts import loader
+from tests.keras.saving.saved_models import MODELS, inputs_of
+
+# There, an op has no rule yet that says that rows do not depend on one another.
+REFUSED = ("cells", "conv_lstm", "time_distributed")
+CASES = [(family, name) for family, cases in MODELS.items() for name in cases]
+LOADER = Path(loader.__file__)
+
+
+@pytest.mark.parametrize(("family", "name"), CASES, ids=lambda part: part)
+def test_an_artifact_gives_what_the_model_predicts(tmp_path: Path, family: str, name: str) -> None:
+    keras.utils.set_random_seed(0)
+    model = MODELS[family][name](keras)
+    if name in REFUSED:
+        with pytest.raises(ValueError, match="any number of rows"):
+            graphc.export(model, tmp_path / "model.graphc")
+        return
+    graphc.export(model, tmp_path / "model.graphc", platforms=["cpu"])
+    served = loader.load(tmp_path / "model.graphc")
+    for rows in (1, 3, 16):
+        x = inputs_of(model, rows)
+        expected = jax.tree.leaves(model.predict(x, batch_size=rows, verbose=0))
+        found = jax.tree.leaves(served(*x) if isinstance(x, list) else served(x))
+        for one, other in zip(found, expected, strict=True):
+            assert one.dtype == other.dtype
+            scale = np.max(np.abs(np.asarray(other, "float32")), initial=1.0)
+            limit = 1e-2 if one.dtype in (np.float16, jax.numpy.bfloat16) else 1e-5
+            np.testing.assert_allclose(
+                np.asarray(one, "float32"), np.asarray(other, "float32"), atol=limit * scale
+            )
+
+
+def simple() -> Any:
+    """Return a small model, its names the same each time."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([
+        keras.Input((4,), name="x"), keras.layers.Dense(8, "relu"),
+        keras.layers.BatchNormalization(), keras.layers.Dense(2, name="end"),
+    ])  # fmt: skip
+
+
+def test_one_file_is_for_all_platforms_and_the_same_each_time(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        simple().export(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a") as archive:
+        names = set(archive.namelist())
+    assert {f"program-{platform}.bin" for platform in ("cpu", "cuda", "tpu")} <= names
+    assert names <= {"signature.json", *(f"program-{p}.bin" for p in ("cpu", "cuda", "tpu")),
+                     *(f"weights/{n}.npy" for n in range(8))}  # fmt: skip
+
+
+def test_the_loader_needs_jax_and_numpy_alone(tmp_path: Path) -> None:
+    model = simple()
+    model.export(tmp_path / "model.graphc")
+    (tmp_path / "loader.py").write_bytes(LOADER.read_bytes())
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    script = (
+        "import sys, numpy as np, loader\n"
+        "y = loader.load('model.graphc')(np.load('x.npy'))\n"
+        "np.save('y.npy', y)\n"
+        "assert not {'graphc', 'keras', 'flax', 'optax', 'h5py'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = np.load(tmp_path / "y.npy")
+    np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=1e-6)
+    assert len(LOADER.read_text().splitlines()) < 300
+
+
+def test_wrong_inputs_are_named(tmp_path: Path) -> None:
+    simple().export(tmp_path / "m", platforms=["cpu"])
+    served = loader.load(tmp_path / "m")
+    with pytest.raises(
+        ValueError, match=r"Expected x: float32\[rows, 4\]. Received: shape \(2, 5\)"
+    ):
+        served(np.zeros((2, 5)))
+    with pytest.raises(ValueError, match="dtype"):
+        served(np.zeros((2, 4), "complex64"))
+    with pytest.raises(ValueError, match="Expected 1 inputs"):
+        served(np.zeros((2, 4)), np.zeros((2, 4)))
+    with pytest.raises(ValueError, match=r"Expected the inputs \['x'\]"):
+        served(y=np.zeros((2, 4)))
+    assert served(x=np.zeros((2, 4))).shape == (2, 2)
+    with pytest.raises(loader.ArtifactError, match="has programs for"):
+        loader.load(tmp_path / "m", platform="tpu")
+
+
+def test_what_is_no_artifact_is_refused(tmp_path: Path) -> None:
+    simple().export(tmp_path / "m", platforms=["cpu"])
+    whole = (tmp_path / "m").read_bytes()
+    for size in (0, 10, len(whole) // 2):
+        (tmp_path / "n").write_bytes(whole[:size])
+        with pytest.raises(loader.ArtifactError, match="whole artifact"):
+            loader.load(tmp_path / "n")
+    with zipfile.ZipFile(tmp_path / "n", "w") as archive:
+        archive.writestr("signature.json", json.dumps({"format": "another"}))
+    with pytest.raises(loader.ArtifactError, match="graphc artifact"):
+        loader.load(tmp_path / "n")
+
+
+def test_rows_that_depend_on_one_another_are_refused(tmp_path: Path) -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, x - keras.ops.mean(x, axis=0, keepdims=True))
+    with pytest.raises(
+        ValueError, match=r"any number of rows: 'reduce\.mean'|depend on one another"
+    ):
+        model.export(tmp_path / "m")
+    with pytest.raises(ValueError, match="Unknown export format"):
+        simple().export(tmp_path / "m", format="tf")
+    with pytest.raises(TypeError, match="expects a model"):
+        graphc.export(3, tmp_path / "m")
+
+
+def test_compiled_ahead_of_time(tmp_path: Path) -> None:
+    model = simple()
+    model.export(tmp_path / "m", format="aot", platforms=["cpu"], rows=(2,))
+    with zipfile.ZipFile(tmp_path / "m") as archive:
+        assert any(name.startswith("cache/cpu/") for name in archive.namelist())
+    (tmp_path / "loader.py").write_bytes(LOADER.read_bytes())
+    x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    script = (
+        "import jax, numpy as np, loader\n"
+        "hits = []\n"
+        "jax.monitoring.register_event_listener(lambda name, **_: hits.append(name))\n"
+        "np.save('y.npy', loader.load('m')(np.load('x.npy')))\n"
+        "print('/jax/compilation_cache/cache_hits' in hits)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True\n"
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict(x, verbose=0), atol=1e-6)
