@@ -9,6 +9,7 @@ from pathlib import Path
 
 from graphc.cli.bisect import bisect_script
 from graphc.cli.run import run_script
+from graphc.cli.serve import serve_model
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,6 +38,29 @@ def build_parser() -> argparse.ArgumentParser:
     bisect.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
     bisect.set_defaults(
         handler=lambda options: bisect_script(options.script, options.args, options.timeout)
+    )
+    serve = commands.add_parser(
+        "serve",
+        help="serve a model over HTTP",
+        description="Serve an exported model (or a .keras file) at /predict, with /signature, "
+        "/health and /metrics. Requests that come close together are computed together.",
+    )
+    serve.add_argument("model", type=Path, help="what `model.export` wrote, or a .keras file")
+    serve.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    serve.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    serve.add_argument("--max-batch", type=int, default=32, metavar="ROWS", help="default: 32")
+    serve.add_argument(
+        "--latency-ms", type=float, default=5.0, metavar="MS",
+        help="how long a request waits for others to join it; default: 5",
+    )  # fmt: skip
+    serve.add_argument(
+        "--queue", type=int, default=256, metavar="N",
+        help="requests that may wait before more are refused with 503; default: 256",
+    )  # fmt: skip
+    serve.set_defaults(
+        handler=lambda given: serve_model(
+            given.model, given.host, given.port, given.max_batch, given.latency_ms, given.queue
+        )
     )
     return parser
 

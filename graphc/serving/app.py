@@ -1,0 +1,130 @@
+"""The HTTP service over an artifact: `/predict`, `/signature`, `/health`, `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from graphc.artifacts.loader import Artifact
+from graphc.serving.batching import Batcher, QueueFullError, padded_size, quantile
+from graphc.serving.bodies import JSON, BodyError, body_of, inputs_of
+
+LARGEST_BODY = 1 << 26  # bytes
+QUANTILES = (0.5, 0.9, 0.99)
+
+
+def make_app(
+    model: Artifact, *, largest: int = 32, patience: float = 0.005, room: int = 256
+) -> Starlette:
+    """Return the service.
+
+    Args:
+        model: what is served.
+        largest: rows of a batch at most; of a request, too.
+        patience: seconds that a request waits for others at most.
+        room: requests that may wait; more are refused with 503.
+    """
+    service = _Service(model, largest, patience, room)
+    return Starlette(
+        lifespan=service.lifespan,
+        routes=[
+            Route("/predict", service.predict, methods=["POST"]),
+            Route("/signature", service.signature),
+            Route("/health", service.health),
+            Route("/metrics", service.metrics),
+        ],
+    )
+
+
+class _Service:
+    def __init__(self, model: Artifact, largest: int, patience: float, room: int) -> None:
+        self.model, self.largest = model, padded_size(largest)
+        self.batcher = Batcher(self._run, self.largest, patience, room)
+        self.ready = False
+
+    def _run(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        return tuple(self.model.arrays(inputs))
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any) -> AsyncIterator[None]:
+        """Compile for every size of a batch, serve, and answer what waits at the end."""
+        size = 1
+        while size <= self.largest:
+            self._run(tuple(t.zeros(size) for t in self.model.inputs))
+            size *= 2
+        await self.batcher.start()
+        self.ready = True
+        yield
+        self.ready = False
+        await self.batcher.stop()
+
+    async def predict(self, request: Request) -> Response:
+        """Answer rows with the model's outputs for them."""
+        kind = request.headers.get("content-type", JSON)
+        try:
+            if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
+                return _error(413, f"Expected at most {LARGEST_BODY} bytes")
+            inputs = inputs_of(await request.body(), kind, self.model)
+        except BodyError as error:
+            return _error(400, str(error))
+        rows = len(inputs[0])
+        if rows > self.largest:
+            return _error(413, f"Expected at most {self.largest} rows. Received: {rows}")
+        try:
+            outputs = await self.batcher.submit(inputs)
+        except QueueFullError as error:
+            return _error(503, str(error), {"Retry-After": "1"})
+        accepted = request.headers.get("accept", "*/*")
+        body, found = body_of(outputs, kind if accepted == "*/*" else accepted, self.model)
+        return Response(body, media_type=found)
+
+    async def signature(self, request: Request) -> Response:
+        """Tell what the model takes and gives."""
+        return JSONResponse({
+            "inputs": [_described(t) for t in self.model.inputs],
+            "outputs": [_described(t) for t in self.model.outputs],
+            "largest_batch": self.largest,
+        })  # fmt: skip
+
+    async def health(self, request: Request) -> Response:
+        """Tell whether requests are taken."""
+        return JSONResponse({"ready": self.ready}, 200 if self.ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """Tell what happened so far, in the text form of Prometheus."""
+        counts, lines = self.batcher.counts, list[str]()
+        for name, kind, help_text, value in (
+            ("requests_total", "counter", "Requests answered", counts.requests),
+            ("refused_total", "counter", "Requests refused for a full queue", counts.refused),
+            ("failed_total", "counter", "Requests that failed", counts.failed),
+            ("rows_total", "counter", "Rows computed for requests", counts.rows),
+            ("padded_rows_total", "counter", "Rows computed to fill batches", counts.padded),
+            ("batches_total", "counter", "Batches computed", counts.batches),
+            ("busy_seconds_total", "counter", "Seconds of computing", counts.busy),
+            ("queue_length", "gauge", "Requests that wait", self.batcher.waiting),
+        ):
+            lines += [f"# HELP graphc_{name} {help_text}", f"# TYPE graphc_{name} {kind}",
+                      f"graphc_{name} {value}"]  # fmt: skip
+        lines += ["# HELP graphc_latency_seconds From request to answer, of the last ones",
+                  "# TYPE graphc_latency_seconds summary"]  # fmt: skip
+        lines += [
+            f'graphc_latency_seconds{{quantile="{q}"}} {quantile(counts.latencies, q):.6f}'
+            for q in QUANTILES
+        ]
+        lines.append(f"graphc_latency_seconds_count {counts.requests}")
+        return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _described(tensor: Any) -> dict[str, Any]:
+    return {"name": tensor.name, "shape": tensor.shape, "dtype": tensor.dtype}
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": message}, status, headers)
