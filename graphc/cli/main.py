@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from graphc.cli.bisect import bisect_script
 from graphc.cli.run import run_script
@@ -39,6 +40,11 @@ def build_parser() -> argparse.ArgumentParser:
     bisect.set_defaults(
         handler=lambda options: bisect_script(options.script, options.args, options.timeout)
     )
+    _add_serve(commands)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
     serve = commands.add_parser(
         "serve",
         help="serve a model over HTTP",
@@ -62,7 +68,6 @@ def build_parser() -> argparse.ArgumentParser:
             given.model, given.host, given.port, given.max_batch, given.latency_ms, given.queue
         )
     )
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

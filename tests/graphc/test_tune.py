@@ -37,6 +37,7 @@ ENTRY = Entry("reference", {"reference": 1e-3, "max_pool_slices": 3e-3})
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache folder of this test's own."""
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("GRAPHC_TUNED", "1")
     choose_anew()
     yield tmp_path
     choose_anew()
