@@ -1,6 +1,6 @@
 """From the start of a process to its first prediction: a model built anew, a file, an artifact.
 
-    python bench/startup.py [--only resnet20,gpt] [--repeats N] [--out FILE]
+    python bench/startup.py [--only resnet20,bilstm] [--repeats N] [--out FILE]
 
 Each way starts a fresh process, in turns, without programs on disk. Wants an idle machine.
 """
@@ -84,7 +84,7 @@ def line(row: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table, and keep the samples."""
     parser = argparse.ArgumentParser(description="From start to first prediction.")
-    parser.add_argument("--only", default="tutorial_1,convnet,resnet20,bilstm,transformer,gpt")
+    parser.add_argument("--only", default="tutorial_1,convnet,resnet20,bilstm")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
