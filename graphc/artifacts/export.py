@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from graphc.artifacts.aot import export_aot
 from graphc.artifacts.stablehlo import Exported, export_stablehlo
+from graphc.atomic import replacing
 
 FORMATS: Mapping[str, Callable[..., None]] = {"stablehlo": export_stablehlo, "aot": export_aot}
 
@@ -41,10 +41,5 @@ def export(
     describe = getattr(model, "__graphc_export__", None)
     if describe is None:
         raise TypeError(f"graphc.export expects a model. Received: {model!r} of {type(model)}")
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    with replacing(Path(path)) as unfinished:
         FORMATS[format](Exported(**describe()), unfinished, **options)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -68,10 +68,20 @@ def test_one_file_is_for_all_platforms_and_the_same_each_time(tmp_path: Path) ->
                      *(f"weights/{n}.npy" for n in range(8))}  # fmt: skip
 
 
+def _printed(folder: Path, script: str) -> str:
+    """Return what a script prints in a process of its own, beside a copy of the loader."""
+    (folder / "loader.py").write_bytes(LOADER.read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_the_loader_needs_jax_and_numpy_alone(tmp_path: Path) -> None:
     model = simple()
     model.export(tmp_path / "model.graphc")
-    (tmp_path / "loader.py").write_bytes(LOADER.read_bytes())
     x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     np.save(tmp_path / "x.npy", x)
     script = (
@@ -80,11 +90,7 @@ def test_the_loader_needs_jax_and_numpy_alone(tmp_path: Path) -> None:
         "np.save('y.npy', y)\n"
         "assert not {'graphc', 'keras', 'flax', 'optax', 'h5py'} & set(sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    _printed(tmp_path, script)
     found = np.load(tmp_path / "y.npy")
     np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=1e-6)
     assert len(LOADER.read_text().splitlines()) < 300
@@ -139,7 +145,6 @@ def test_compiled_ahead_of_time(tmp_path: Path) -> None:
     model.export(tmp_path / "m", format="aot", platforms=["cpu"], rows=(2,))
     with zipfile.ZipFile(tmp_path / "m") as archive:
         assert any(name.startswith("cache/cpu/") for name in archive.namelist())
-    (tmp_path / "loader.py").write_bytes(LOADER.read_bytes())
     x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
     np.save(tmp_path / "x.npy", x)
     script = (
@@ -149,10 +154,5 @@ def test_compiled_ahead_of_time(tmp_path: Path) -> None:
         "np.save('y.npy', loader.load('m')(np.load('x.npy')))\n"
         "print('/jax/compilation_cache/cache_hits' in hits)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "True\n"
+    assert _printed(tmp_path, script) == "True\n"
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict(x, verbose=0), atol=1e-6)

@@ -18,7 +18,7 @@ import h5py
 
 from graphc.keras.release import __version__
 from graphc.keras.saving.hdf5 import EXPANSION, FileFormatError, opened
-from graphc.keras.saving.serialization import serialize_keras_object
+from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from graphc.keras.saving.state import load_state, save_state
 from graphc.keras.saving.stores import Reader, Writer
 
@@ -82,6 +82,31 @@ def config_of(text: bytes | str, what: Any) -> dict[str, Any]:
     return found
 
 
+def model_of(
+    config: dict[str, Any],
+    what: Any,
+    custom_objects: dict[str, Any] | None,
+    compiled: bool,
+    safe_mode: bool,
+) -> Any:
+    """Return the model of a configuration; `what` names the file.
+
+    Raises:
+        ValueError: it describes no model, or goes too deep.
+    """
+    if not compiled:
+        config = {**config, "compile_config": None}
+    try:
+        model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+    except RecursionError as error:
+        raise ValueError(f"The configuration in {what} goes too deep.") from error
+    if not hasattr(model, "compile_from_config"):
+        raise ValueError(
+            f"Expected the configuration of a model in {what}. Received: {type(model).__name__}"
+        )
+    return model
+
+
 @contextmanager
 def opened_archive(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
     """Open an archive for reading, its table of contents checked.
@@ -89,15 +114,23 @@ def opened_archive(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
     Raises:
         FileFormatError: it is damaged, or a member would lie outside a folder or is named twice.
     """
+    with reading_archive(file):
+        archive = zipfile.ZipFile(file)
+    with archive:
+        _check_names(archive.namelist(), file)
+        yield archive
+
+
+@contextmanager
+def reading_archive(what: Any) -> Iterator[None]:
+    """Say of what ZIP cannot read inside that the file is damaged; `what` names it."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            _check_names(archive.namelist(), file)
-            yield archive
+        yield
     except DAMAGE as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise FileFormatError(
-            f"Expected a whole `.keras` file. Received: {file}: {error}"
+            f"Expected a whole `.keras` file. Received: {what}: {error}"
         ) from error
 
 
@@ -123,7 +156,8 @@ def read_text(archive: zipfile.ZipFile, name: str, what: Any) -> bytes:
             f"Expected a member '{name}' in {what}. Received: {archive.namelist()}"
         )
     _check_size(archive.getinfo(name), LARGEST_TEXT, what)
-    return archive.read(name)
+    with reading_archive(what):
+        return archive.read(name)
 
 
 def _check_size(info: zipfile.ZipInfo, largest: int, what: Any) -> None:
@@ -165,7 +199,7 @@ def opened_variables(archive: zipfile.ZipFile, what: Any) -> Iterator[h5py.File]
         raise FileFormatError(f"Expected a member '{VARIABLES}' in {what}. Received: {names}")
     _check_size(archive.getinfo(VARIABLES), IN_MEMORY, what)
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
-        with archive.open(VARIABLES) as member:
+        with reading_archive(what), archive.open(VARIABLES) as member:
             shutil.copyfileobj(member, spool)
         with opened(spool, f"{VARIABLES} in {what}") as variables:
             yield variables
@@ -176,5 +210,6 @@ def _extracted(archive: zipfile.ZipFile, folder: Path, what: Any) -> Path | None
     members = [m for m in archive.infolist() if m.filename.startswith(f"{ASSETS}/")]
     for info in members:
         _check_size(info, LARGEST_ASSET, what)
-        archive.extract(info, folder)
+        with reading_archive(what):
+            archive.extract(info, folder)
     return folder / ASSETS if members else None

@@ -20,7 +20,7 @@ from graphc.keras.saving.archive import (
     opened_variables,
     read_text,
 )
-from graphc.keras.saving.hdf5 import array_at, group_at
+from graphc.keras.saving.hdf5 import array_at, group_at, names_of
 from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.stores import Entry
 from graphc.keras.saving.walk import saveables
@@ -75,10 +75,10 @@ class KerasFileEditor:
         own = group_at(group, "vars")
         found: Weights = {}
         if own is not None:
-            found |= {name: array_at(own, name) for name in own}
+            found |= {name: array_at(own, name) for name in names_of(own)}
             if own.attrs:
                 self.object_metadata[place] = dict(own.attrs)
-        for name in group:
+        for name in names_of(group):
             if name == "vars":
                 continue
             inner = group_at(group, name)

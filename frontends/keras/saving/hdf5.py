@@ -33,9 +33,17 @@ def opened(file: Any, what: Any) -> Iterator[h5py.File]:
     Raises:
         FileFormatError: it is none, or a part of it cannot be read.
     """
+    with reading(what):
+        found = h5py.File(file, "r")
+    with found:
+        yield found
+
+
+@contextmanager
+def reading(what: Any) -> Iterator[None]:
+    """Say of what HDF5 cannot read inside that the file is damaged; `what` names the place."""
     try:
-        with h5py.File(file, "r") as found:
-            yield found
+        yield
     except (OSError, RuntimeError, KeyError) as error:
         if isinstance(error, FileNotFoundError):
             raise
@@ -75,12 +83,19 @@ def array_at(group: h5py.Group, name: str) -> np.ndarray:
     found = _member(parent, last)
     if not isinstance(found, h5py.Dataset):
         raise FileFormatError(f"{_place(found)}: expected a data set. Received: a group")
-    check_dataset(found)
-    if found.dtype == UNNAMED:
-        return found[()].view(BFLOAT16)
-    if found.dtype.kind not in NUMERIC:
-        raise FileFormatError(f"{_place(found)}: expected numbers. Received: dtype {found.dtype}")
-    return np.asarray(found[()])
+    with reading(_place(found)):
+        check_dataset(found)
+        if found.dtype == UNNAMED:
+            return found[()].view(BFLOAT16)
+        if found.dtype.kind in NUMERIC:
+            return np.asarray(found[()])
+    raise FileFormatError(f"{_place(found)}: expected numbers. Received: dtype {found.dtype}")
+
+
+def names_of(group: h5py.Group) -> list[str]:
+    """Return the names of what is in a group."""
+    with reading(_place(group)):
+        return list(group)
 
 
 def put(group: h5py.Group, name: str, value: Any) -> None:
@@ -93,13 +108,14 @@ def put(group: h5py.Group, name: str, value: Any) -> None:
 
 def names_in(holder: Any, name: str) -> list[str]:
     """Return the strings of an attribute, which older files spread over `name0`, `name1` ..."""
-    if name in holder.attrs:
-        return [_text(item) for item in np.atleast_1d(holder.attrs[name])]
-    found: list[str] = []
-    chunk = 0
-    while f"{name}{chunk}" in holder.attrs:
-        found += [_text(item) for item in np.atleast_1d(holder.attrs[f"{name}{chunk}"])]
-        chunk += 1
+    with reading(f"attribute '{name}' of {_place(holder)}"):
+        if name in holder.attrs:
+            return [_text(item) for item in np.atleast_1d(holder.attrs[name])]
+        found: list[str] = []
+        chunk = 0
+        while f"{name}{chunk}" in holder.attrs:
+            found += [_text(item) for item in np.atleast_1d(holder.attrs[f"{name}{chunk}"])]
+            chunk += 1
     return found
 
 
@@ -108,13 +124,15 @@ def _text(value: Any) -> str:
 
 
 def _member(group: Any, name: str) -> Any:
-    link = group.get(name, getlink=True)
+    with reading(f"{_place(group)}/{name}"):
+        link = group.get(name, getlink=True)
+        found = group[name] if isinstance(link, h5py.HardLink) else None
     if not isinstance(link, h5py.HardLink):
         raise FileFormatError(
             f"{_place(group)}/{name}: expected an object of this file. "
             f"Received: {type(link).__name__}, which leads elsewhere"
         )
-    return group[name]
+    return found
 
 
 def check_dataset(dataset: h5py.Dataset) -> None:

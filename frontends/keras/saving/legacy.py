@@ -20,8 +20,8 @@ import h5py
 import numpy as np
 
 from graphc.keras.release import __version__
-from graphc.keras.saving.archive import config_of
-from graphc.keras.saving.hdf5 import FileFormatError, array_at, group_at, names_in, put
+from graphc.keras.saving.archive import config_of, model_of
+from graphc.keras.saving.hdf5 import FileFormatError, array_at, group_at, names_in, put, reading
 from graphc.keras.saving.legacy_config import compile_arguments, modern
 from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -93,42 +93,32 @@ def load_model(path: Path, custom_objects: Any, compiled: bool, safe_mode: bool)
     """
     with read(path) as file:
         config = modern(_json(file, "model_config", path))
-        options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
-        model = _made(config, path, options)
+        model = model_of(config, path, custom_objects, compiled, safe_mode)
         weights = group_at(file, WEIGHTS)
         if weights is None:
             raise FileFormatError(f"Expected a group '{WEIGHTS}' in {path}. Received: none")
         _assign(_in_order(weights, model, False))
         if compiled:
-            _compile(model, file, path, options)
-    return model
-
-
-def _made(config: dict[str, Any], path: Path, options: dict[str, Any]) -> Any:
-    try:
-        model = deserialize_keras_object(config, **options)
-    except RecursionError as error:
-        raise ValueError(f"The configuration in {path} goes too deep.") from error
-    if not hasattr(model, "compile_from_config"):
-        raise ValueError(f"Expected a model in {path}. Received: {type(model).__name__}")
+            _compile(model, file, path, custom_objects, safe_mode)
     return model
 
 
 def _json(file: h5py.File, name: str, path: Path) -> dict[str, Any]:
-    text = file.attrs.get(name)
+    with reading(f"attribute '{name}' of {path}"):
+        text = file.attrs.get(name)
     if text is None:
         raise ValueError(f"No model config found in the file at {path}: it may hold weights only.")
     return config_of(text, f"attribute '{name}' of {path}")
 
 
-def _compile(model: Any, file: h5py.File, path: Path, options: dict[str, Any]) -> None:
+def _compile(model: Any, file: h5py.File, path: Path, custom_objects: Any, safe_mode: bool) -> None:
     if "training_config" not in file.attrs:
         warnings.warn(
             f"{path} does not say how its model was compiled: call `compile()`.", stacklevel=5
         )
         return
     config = compile_arguments(_json(file, "training_config", path))
-    model.compile(**deserialize_keras_object(config, **options))
+    model.compile(**deserialize_keras_object(config, custom_objects, safe_mode))
     slots = group_at(file, SLOTS)
     if slots is None or not model.built:
         return

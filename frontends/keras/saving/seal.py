@@ -15,8 +15,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from graphc.keras.saving.atomic import replacing
-from graphc.keras.saving.hdf5 import FileFormatError, check_dataset, opened
+from graphc.atomic import replacing
+from graphc.keras.saving.hdf5 import FileFormatError, check_dataset, opened, reading
 
 SEAL = "graphc_digest"
 CHUNK = 1 << 24  # bytes of an array that are read at once
@@ -38,7 +38,9 @@ def read(path: Path) -> Iterator[h5py.File]:
         FileFormatError: they differ, or it is no whole HDF5 file.
     """
     with opened(path, path) as file:
-        if SEAL in file.attrs and file.attrs[SEAL] != _digest(file):
+        with reading(path):
+            differs = SEAL in file.attrs and file.attrs[SEAL] != _digest(file)
+        if differs:
             raise FileFormatError(
                 f"{path} is damaged, or was changed by hand: it does not match the digest that was "
                 f"saved with it. To read it all the same, delete its attribute '{SEAL}'."

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from graphc.atomic import replacing
 from graphc.keras.saving.archive import config_of
-from graphc.keras.saving.atomic import replacing
 from graphc.keras.saving.hdf5 import FileFormatError
 from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.state import save_state

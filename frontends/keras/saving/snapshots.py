@@ -21,6 +21,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from graphc.atomic import replacing
 from graphc.keras.saving.plain import decode, encode
 
 MAGIC = b"graphc training snapshot 1\n"
@@ -54,12 +55,8 @@ class Snapshots:
         self.folder.mkdir(parents=True, exist_ok=True)
         known = self.files()
         path = self.folder / f"snapshot-{_number(known[0]) + 1 if known else 1}.graphc"
-        temporary = path.with_suffix(".partial")
-        with temporary.open("wb") as file:
-            file.write(_packed(content))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(_packed(content))
         for old in known[KEPT - 1 :]:
             old.unlink()
         return path
@@ -88,7 +85,7 @@ class Snapshots:
 
     def clear(self) -> None:
         """Delete the snapshots, and the folder where nothing else is in it."""
-        for path in (*self.files(), *self.folder.glob("snapshot-*.partial")):
+        for path in (*self.files(), *self.folder.glob(".snapshot-*.part")):
             path.unlink()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from graphc.atomic import replacing
 from graphc.keras.saving import legacy
 from graphc.keras.saving.archive import (
     ASSETS,
@@ -14,15 +15,14 @@ from graphc.keras.saving.archive import (
     VARIABLES,
     config_of,
     load_archived,
+    model_of,
     opened_archive,
     read_text,
     write_archive,
     write_folder,
 )
-from graphc.keras.saving.atomic import replacing
 from graphc.keras.saving.hdf5 import FileFormatError, opened
 from graphc.keras.saving.overwriting import may_write
-from graphc.keras.saving.serialization import deserialize_keras_object
 from graphc.keras.saving.state import load_state
 from graphc.keras.saving.stores import Reader
 
@@ -136,7 +136,7 @@ def load_model(
 def _from_archive(file: Any, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:
     with opened_archive(file) as archive:
         text = read_text(archive, CONFIG, file)
-        model = made(config_of(text, file), file, custom_objects, compiled, safe_mode)
+        model = model_of(config_of(text, file), file, custom_objects, compiled, safe_mode)
         load_archived(model, archive, file)
     return model
 
@@ -144,7 +144,7 @@ def _from_archive(file: Any, custom_objects: Any, compiled: bool, safe_mode: boo
 def _from_folder(folder: Path, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:
     _check_inside(folder)
     text = (folder / CONFIG).read_text(encoding="utf-8")
-    model = made(config_of(text, folder), folder, custom_objects, compiled, safe_mode)
+    model = model_of(config_of(text, folder), folder, custom_objects, compiled, safe_mode)
     assets = folder / ASSETS
     with opened(folder / VARIABLES, folder / VARIABLES) as variables:
         load_state(model, Reader(variables), assets if assets.is_dir() else None)
@@ -156,24 +156,3 @@ def _check_inside(folder: Path) -> None:
     for path in folder.rglob("*"):
         if not path.resolve().is_relative_to(root):
             raise FileFormatError(f"Expected files inside {folder}. Received: the link {path}")
-
-
-def made(
-    config: dict[str, Any], what: Any, custom_objects: Any, compiled: bool, safe_mode: bool
-) -> Any:
-    """Return the model of a configuration; `what` names the file.
-
-    Raises:
-        ValueError: it describes no model.
-    """
-    if not compiled:
-        config = {**config, "compile_config": None}
-    try:
-        model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
-    except RecursionError as error:
-        raise ValueError(f"The configuration in {what} goes too deep.") from error
-    if not hasattr(model, "compile_from_config"):
-        raise ValueError(
-            f"Expected the configuration of a model in {what}. Received: {type(model).__name__}"
-        )
-    return model

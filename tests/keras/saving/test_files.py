@@ -165,6 +165,22 @@ def test_custom_objects_are_found_or_named_in_the_error(tmp_path: Path) -> None:
         assert isinstance(keras.saving.load_model(tmp_path / "m.keras").layers[0], Unknown)
 
 
+@pytest.mark.parametrize("error", [OSError, KeyError, RuntimeError])
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_an_error_in_a_users_class_is_no_damage(
+    tmp_path: Path, error: type[Exception], ending: str
+) -> None:
+    class Fails(Scale):
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            raise error("mine")
+
+    model = keras.Sequential([keras.Input((4,)), Fails()])
+    model.save(tmp_path / f"m.{ending}")
+    with pytest.raises(error, match="mine"):
+        keras.saving.load_model(tmp_path / f"m.{ending}", custom_objects={"Fails": Fails})
+
+
 def test_vocabularies_travel_as_assets(tmp_path: Path) -> None:
     words = layers.TextVectorization(output_sequence_length=4)
     words.adapt(["ein kleiner Satz", "noch ein Satz"])

@@ -178,13 +178,11 @@ def test_a_lambda_loads_where_the_user_trusts_the_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.predict(np.ones((2, 4)), verbose=0), np.full((2, 4), 2.0))
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", ["keras", "folder"])  # an attribute of HDF5 holds 64 KB
 def test_a_configuration_that_goes_too_deep(tmp_path: Path, ending: str) -> None:
     path = with_config(tmp_path, ending, lambda config: None)
     deep = '{"class_name": "Sequential", "config": {"layers": ' + "[" * 100_000 + "]" * 100_000
     deep += "}}"
-    if ending == "h5":
-        pytest.skip("an attribute holds 64 KB at most, which is not deep enough")
     folder = tmp_path / "saved"
     (folder / "config.json").write_text(deep)
     if ending == "keras":
