@@ -15,7 +15,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -215,7 +215,7 @@ def _compiled(archive: zipfile.ZipFile, platform: str) -> tempfile.TemporaryDire
 
 
 @contextmanager
-def _looking_in(folder: str) -> Iterator[None]:
+def _looking_in(folder: str) -> Generator[None]:
     """Let JAX look for compiled programs in a folder, meanwhile.
 
     One is found by program, versions, options and machine: where one of them differs, the program
