@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 Arrays = tuple[np.ndarray, ...]
 Run = Callable[[Arrays], Arrays]
+
+KEPT = 1000  # latencies to tell quantiles from
 
 
 class QueueFullError(Exception):
@@ -42,10 +44,8 @@ class Counts:
     batches: int = 0
     padded: int = 0  # rows computed for nothing
     busy: float = 0.0  # seconds of computing
-    latencies: list[float] = field(default_factory=list[float])  # seconds, of the last requests
-
-
-KEPT = 1000  # latencies to tell quantiles from
+    # seconds, of the last requests
+    latencies: deque[float] = field(default_factory=lambda: deque[float](maxlen=KEPT))
 
 
 class Batcher:
@@ -98,10 +98,7 @@ class Batcher:
             return await outputs
         finally:
             self.counts.requests += 1
-            self.counts.latencies = [
-                *self.counts.latencies[1 - KEPT :],
-                time.perf_counter() - begin,
-            ]
+            self.counts.latencies.append(time.perf_counter() - begin)
 
     async def _work(self) -> None:
         held: Request | None = None
@@ -172,6 +169,6 @@ def _joined(parts: Sequence[np.ndarray], size: int) -> np.ndarray:
     return np.concatenate([whole, np.broadcast_to(whole[:1], (missing, *whole.shape[1:]))])
 
 
-def quantile(values: Sequence[Any], share: float) -> float:
+def quantile(values: Collection[float], share: float) -> float:
     """Return a quantile of the latencies; 0 where there are none."""
-    return float(np.quantile(values, share)) if values else 0.0
+    return float(np.quantile(list(values), share)) if values else 0.0

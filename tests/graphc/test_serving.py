@@ -169,6 +169,22 @@ def test_past_the_queue_requests_are_refused_at_once() -> None:
     assert len(refused) + sum(isinstance(one, tuple) for one in found) == 8
 
 
+def test_what_waits_is_answered_before_the_end() -> None:
+    def run(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        time.sleep(0.05)
+        return inputs
+
+    async def scenario() -> list[Any]:
+        batcher = Batcher(run, largest=1, patience=0.0, room=8)
+        await batcher.start()
+        tasks = [asyncio.create_task(batcher.submit((np.full((1, 1), i),))) for i in range(6)]
+        await asyncio.sleep(0.01)
+        await batcher.stop()
+        return await asyncio.gather(*tasks)
+
+    assert [int(found[0][0, 0]) for found in asyncio.run(scenario())] == list(range(6))
+
+
 def test_a_failing_model_fails_its_requests_alone() -> None:
     def run(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         if inputs[0].max() > 1:
