@@ -1,13 +1,10 @@
 """The passes, in the order in which they run."""
 
 from graphc.passes.fold_batch_norm import FOLD_BATCH_NORM
-from graphc.passes.fold_constants import FOLD_CONSTANTS
 from graphc.passes.fuse_linear_xent import FUSE_LINEAR_XENT
 from graphc.passes.fuse_softmax_xent import FUSE_SOFTMAX_XENT
-from graphc.passes.merge_casts import MERGE_CASTS
 from graphc.passes.merge_linear import MERGE_LINEAR
 from graphc.passes.merge_parallel import MERGE_PARALLEL
-from graphc.passes.pool_before_relu import POOL_BEFORE_RELU
 from graphc.passes.pool_embedding import POOL_EMBEDDING
 from graphc.passes.raise_attention import RAISE_ATTENTION
 from graphc.passes.raise_gelu import RAISE_GELU
@@ -20,9 +17,7 @@ from graphc.passes.simplify import SIMPLIFY
 # Forward passes are shared first: later, what is inside a gradient no longer looks like its twin.
 PASSES = (
     SHARE_FORWARD,
-    FOLD_CONSTANTS,
     SIMPLIFY,
-    MERGE_CASTS,
     RAISE_PRODUCTS,
     RAISE_GELU,
     RAISE_NORM,
@@ -31,15 +26,14 @@ PASSES = (
     FUSE_LINEAR_XENT,
     FOLD_BATCH_NORM,
     MERGE_LINEAR,
-    POOL_BEFORE_RELU,
     POOL_EMBEDDING,
     MERGE_PARALLEL,
     ROLL_BLOCKS,
 )
 
 __all__ = [
-    "FOLD_BATCH_NORM", "FOLD_CONSTANTS", "FUSE_LINEAR_XENT", "FUSE_SOFTMAX_XENT", "MERGE_CASTS",
-    "MERGE_LINEAR", "MERGE_PARALLEL", "PASSES", "POOL_BEFORE_RELU", "POOL_EMBEDDING",
+    "FOLD_BATCH_NORM", "FUSE_LINEAR_XENT", "FUSE_SOFTMAX_XENT", "MERGE_LINEAR", "MERGE_PARALLEL",
+    "PASSES", "POOL_EMBEDDING",
     "RAISE_ATTENTION", "RAISE_GELU", "RAISE_NORM", "RAISE_PRODUCTS", "ROLL_BLOCKS",
     "SHARE_FORWARD", "SIMPLIFY",
 ]  # fmt: skip

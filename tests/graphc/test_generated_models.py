@@ -49,9 +49,9 @@ COMMON = {
 # The passes that models of each kind must give something to do, to be worth generating.
 FIRES: dict[str, set[str]] = {
     "bags": {*COMMON, "pool_embedding"},
-    "images": {*COMMON, "merge_casts", "pool_before_relu"},
-    "rows": {*COMMON, "merge_casts"},
-    "steps": {*COMMON, "merge_casts", "raise_attention", "raise_products"},
+    "images": {*COMMON},
+    "rows": {*COMMON},
+    "steps": {*COMMON, "raise_attention", "raise_products"},
     "tokens": {*COMMON, "pool_embedding", "raise_attention", "raise_products"},
 }
 

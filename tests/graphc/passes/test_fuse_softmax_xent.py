@@ -67,6 +67,49 @@ def test_the_graph_is_as_expected(kind: str, dtype: str) -> None:
     assert [event.reason for event in events] == [None]
 
 
+def cast_before(kind: str, narrow: str = "bfloat16", wide: str = "float32") -> Graph:
+    """The probabilities are made in one dtype, the loss in another."""
+    loss, activation, attrs = KINDS[kind]
+    b = Builder()
+    logits, target = b.param(spec(ROWS, CLASSES, dtype=narrow), "logits"), _target(b, kind)
+    probabilities = b.emit("core.cast", b.emit(activation, logits, **attrs), dtype=wide)
+    return b.finish([b.emit(loss, target, probabilities, from_logits=False)])
+
+
+def cast_expected(kind: str, narrow: str = "bfloat16", wide: str = "float32") -> Graph:
+    loss, _, _ = KINDS[kind]
+    b = Builder()
+    logits, target = b.param(spec(ROWS, CLASSES, dtype=narrow), "logits"), _target(b, kind)
+    return b.finish(
+        [b.emit(loss, target, b.emit("core.cast", logits, dtype=wide), from_logits=True)]
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("narrow", ["float16", "bfloat16"])
+def test_the_cast_of_mixed_precision_comes_first(kind: str, narrow: str) -> None:
+    after, events = FUSE_SOFTMAX_XENT(cast_before(kind, narrow))
+    assert_same_structure(after, cast_expected(kind, narrow))
+    assert [event.reason for event in events] == [None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_mixed_precision_only_the_rounding_of_the_probabilities_goes(kind: str) -> None:
+    (logits,), _, targets = _arguments(kind)
+    logits = np.asarray(jax.numpy.asarray(logits, "bfloat16"))
+    (before_,), _ = run(cast_before(kind), ((logits,), (), targets))
+    (after,), _ = run(FUSE_SOFTMAX_XENT(cast_before(kind))[0], ((logits,), (), targets))
+    (exact,), _ = run(expected(kind), ((logits.astype("float32"),), (), targets))
+    np.testing.assert_array_equal(after, exact)
+    np.testing.assert_allclose(before_, exact, atol=3 * 2.0**-8)
+
+
+def test_a_cast_that_loses_numbers_is_left_alone() -> None:
+    graph = cast_before("categorical", "float32", "float16")
+    after, (event,) = FUSE_SOFTMAX_XENT(graph)
+    assert after is graph and event.reason == "float16 cannot hold every float32"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_loss_is_the_same_away_from_saturation(kind: str, seed: int) -> None:
