@@ -2,7 +2,10 @@
 
     python bench/startup.py [--only resnet20,bilstm] [--repeats N] [--out FILE]
 
-Each way starts a fresh process, in turns, without programs on disk. Wants an idle machine.
+Each way starts a fresh process, in turns, without programs on disk (but with Python's bytecode).
+"built" imports graphc, builds the model with first weights, and predicts, which compiles;
+"loaded" reads it from a `.keras` file instead. The artifacts are served by copies of their loader
+alone, with `direct.py` beside it. Wants an idle machine.
 """
 
 from __future__ import annotations
@@ -48,7 +51,8 @@ def prepare(name: str, folder: Path) -> None:
     model.save(folder / "model.keras")
     model.export(folder / "model.stablehlo", platforms=["cpu"])
     model.export(folder / "model.aot", format="aot", platforms=["cpu"], rows=(1,))
-    (folder / "loader.py").write_bytes(Path(loader.__file__).read_bytes())
+    for beside in ("loader.py", "direct.py"):
+        (folder / beside).write_bytes(Path(loader.__file__).with_name(beside).read_bytes())
 
 
 def seconds_of(way: str, name: str, folder: Path) -> float:

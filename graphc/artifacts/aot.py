@@ -1,8 +1,10 @@
 """Export ahead of time: the StableHLO artifact, and what XLA makes of it on this machine.
 
-What is added are entries of JAX's own cache of compiled programs, for the numbers of rows that are
-asked for. JAX finds an entry by program, versions, options and processor; on another machine, and
-for other numbers of rows, the program is compiled as without them. Nothing is unpickled.
+What is added are XLA's executables for the numbers of rows that are asked for: as entries of JAX's
+own cache of compiled programs, which finds them by program, versions, options and machine; and for
+a start without jax, by processor, in an artifact that is for one version of jaxlib. On another
+machine, and for other numbers of rows, the program is compiled as without them. Nothing is
+unpickled; but machine code is code: load such files only from where you would take a program.
 """
 
 from __future__ import annotations
@@ -20,15 +22,23 @@ from graphc.artifacts import loader
 from graphc.artifacts.stablehlo import Exported, export_stablehlo, member
 
 # The loader by itself, as it will run: so are program and options the same.
-COMPILE = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("loader", sys.argv[1])
-loader = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(loader)
+BY_JAX = """
+import sys, jax
+sys.path.insert(0, sys.argv[1])
+import loader
 model = loader.load(sys.argv[2])
-for rows in map(int, sys.argv[3:]):
-    model.arrays([tensor.zeros(rows) for tensor in model.inputs])
+for rows in map(int, sys.argv[4:]):
+    model.run([tensor.zeros(rows) for tensor in model.feeds])
 print(model.platform)
+"""
+DIRECTLY = """
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+import direct, loader
+model = loader.load(sys.argv[2], "cpu")
+for rows in map(int, sys.argv[4:]) if isinstance(model.run, direct.Direct) else ():
+    pathlib.Path(sys.argv[3], f"{rows}.bin").write_bytes(model.run.compiled(rows))
+print(direct.processor())
 """
 
 
@@ -46,21 +56,25 @@ def export_aot(given: Exported, path: Path, rows: Sequence[int] = (1, 32), **opt
     """
     export_stablehlo(given, path, **options)
     with tempfile.TemporaryDirectory() as folder:
-        platform = _compile(path, Path(folder), rows)
+        platform = _compile(BY_JAX, path, Path(folder), rows)
+        compiled = {f"cache/{platform}/{one.name}": one for one in Path(folder).glob("*-cache")}
+        processor = _compile(DIRECTLY, path, Path(folder), rows)
+        compiled |= {f"compiled/{processor}/{one.name}": one for one in Path(folder).glob("*.bin")}
         with zipfile.ZipFile(path, "a") as archive:
-            for entry in sorted(Path(folder).glob("*-cache")):
-                archive.writestr(member(f"cache/{platform}/{entry.name}"), entry.read_bytes())
+            for name in sorted(compiled):
+                archive.writestr(member(name), compiled[name].read_bytes())
 
 
-def _compile(path: Path, folder: Path, rows: Sequence[int]) -> str:
+def _compile(code: str, path: Path, folder: Path, rows: Sequence[int]) -> str:
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",
     }
+    beside = str(Path(loader.__file__).parent)
     done = subprocess.run(
-        [sys.executable, "-c", COMPILE, loader.__file__, str(path), *map(str, rows)],
+        [sys.executable, "-c", code, beside, str(path), str(folder), *map(str, rows)],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from graphc.artifacts.aot import export_aot
+from graphc.artifacts.onnx import export_onnx
 from graphc.artifacts.stablehlo import Exported, export_stablehlo
 from graphc.atomic import replacing
 
-FORMATS: Mapping[str, Callable[..., None]] = {"stablehlo": export_stablehlo, "aot": export_aot}
+FORMATS: Mapping[str, Callable[..., None]] = {
+    "stablehlo": export_stablehlo,
+    "aot": export_aot,
+    "onnx": export_onnx,
+}
 
 
 def export(
@@ -26,9 +31,9 @@ def export(
         path: the file to write; what was there stays until the new one is whole.
         format: "stablehlo": the optimised inference program for any number of rows, which
             `graphc.artifacts.loader.load` serves with jax and numpy alone; "aot": the same, and
-            the program compiled for this machine.
+            the program compiled for this machine; "onnx": the graph in ONNX, for other runtimes.
         options: `platforms`, of "cpu", "cuda" and "tpu"; with "aot" also `rows`, the numbers of
-            rows to compile for.
+            rows to compile for; with "onnx" none of these but `opset`.
 
     Raises:
         ValueError: an unknown format, or the model cannot be expressed in it.
@@ -41,5 +46,17 @@ def export(
     describe = getattr(model, "__graphc_export__", None)
     if describe is None:
         raise TypeError(f"graphc.export expects a model. Received: {model!r} of {type(model)}")
+    given = Exported(**describe())
+    if given.open_axes and format != "onnx":
+        raise ValueError(
+            f"The model leaves more than its batch open. Expected inputs with all other sizes "
+            f"given, or format='onnx'. Received: format={format!r}, and the inputs "
+            f"{sorted({given.inputs[place] for place, _ in given.open_axes})}"
+        )
+    if given.front is not None and format == "onnx":
+        raise ValueError(
+            "The model takes strings, or hashes integers, before its graph. Expected format="
+            f"'stablehlo' or 'aot', whose loader does that. Received: format={format!r}"
+        )
     with replacing(Path(path)) as unfinished:
-        FORMATS[format](Exported(**describe()), unfinished, **options)
+        FORMATS[format](given, unfinished, **options)

@@ -3,31 +3,37 @@
     model = load("model.graphc")
     outputs = model(inputs)              # arrays with any number of rows
 
-It stands alone, so that it can be copied to where graphc is not installed. An artifact is a ZIP
-archive: `signature.json`, `weights/<n>.npy`, `program-<platform>.bin` (StableHLO by `jax.export`);
-`cache/<platform>/` may hold what XLA made of the program on the machine that exported it, which is
-taken where machine and versions are the same.
+It stands alone, so that it can be copied to where graphc is not installed; with `direct.py` beside
+it a process starts without importing jax, where jaxlib is the one that the artifact was made with;
+`strings.py` and `fingerprint.py` are for models that take strings. An artifact is a ZIP archive:
+`signature.json`, `weights/<n>.npy`, `program-<platform>.bin` (StableHLO by `jax.export`),
+`direct-cpu.mlir` (the same for `direct.py`), `front.json` (what is done to strings first), and what
+XLA made of the program on the machine that exported it, which is taken where machine and versions
+are the same: `cache/<platform>/` (as JAX stores it), `compiled/<processor>/<rows>.bin`.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import json
+import os
+import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jax
 import numpy as np
-from jax import export
-from jax.experimental.compilation_cache import compilation_cache
 
 FORMAT, VERSION = "graphc artifact", 1
 LARGEST_TEXT = 1 << 24  # bytes of the signature
 EXPANSION = 100  # bytes of a member for each that is stored, at most
+CACHE = "jax.experimental.compilation_cache.compilation_cache"
 NAMES = {"gpu": "cuda"}  # what a platform is called by `jax.export`
 
 
@@ -49,7 +55,8 @@ class Tensor:
 
     def zeros(self, rows: int) -> np.ndarray:
         """Return rows of zeros."""
-        return np.zeros([rows if size is None else size for size in self.shape], self.dtype)
+        shape = [rows if size is None else size for size in self.shape]
+        return np.full(shape, "", object) if self.dtype == "string" else np.zeros(shape, self.dtype)
 
     def checked(self, value: Any) -> np.ndarray:
         """Return an array for this input.
@@ -58,40 +65,42 @@ class Tensor:
             ValueError: its shape or its dtype does not fit; names the input.
         """
         array = np.asarray(value)
+        if self.dtype == "string":
+            array = self._column(array)
         fits = array.ndim == len(self.shape) and all(
             size in (None, given) for size, given in zip(self.shape, array.shape, strict=True)
         )
         if not fits:
             raise ValueError(f"Expected {self!r}. Received: shape {array.shape}")
+        if self.dtype == "string":
+            return array
         if not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise ValueError(f"Expected {self!r}. Received: dtype {array.dtype}")
         return array.astype(self.dtype, copy=False)
 
+    def _column(self, array: np.ndarray) -> np.ndarray:
+        """Return strings, with a last axis of size 1 more or less if that fits."""
+        wrong = [text for text in array.ravel().tolist() if not isinstance(text, (str, bytes))]
+        if wrong:
+            raise ValueError(f"Expected {self!r}. Received: {wrong[0]!r} among the strings")
+        array = array.astype(object)
+        if array.ndim == len(self.shape) - 1 and self.shape[-1] == 1:
+            return array[..., None]
+        return array[..., 0] if array.ndim > len(self.shape) and array.shape[-1] == 1 else array
+
 
 class Artifact:
-    """A loaded model: call it on arrays.
-
-    Attributes:
-        inputs, outputs: what it takes and gives, in order.
-        platform: where it runs.
-    """
+    """A loaded model with its `inputs`, its `outputs` and its `platform`: call it on arrays."""
 
     def __init__(
-        self,
-        program: Any,
-        weights: Sequence[Any],
-        signature: dict[str, Any],
-        platform: str,
-        compiled: tempfile.TemporaryDirectory[str] | None = None,
+        self, run: Any, signature: dict[str, Any], platform: str, front: Any = None
     ) -> None:
         self.inputs = [Tensor(entry) for entry in signature["inputs"]]
         self.outputs = [Tensor(entry) for entry in signature["outputs"]]
+        self.feeds = [Tensor(entry) for entry in signature["feeds"]]  # what `run` takes
         self.platform = platform
         self._named_outputs = bool(signature.get("named_outputs"))
-        self._weights = tuple(jax.device_put(weight) for weight in weights)
-        options = signature.get("options", {}).get(platform) or None
-        self._run = jax.jit(program.call, compiler_options=options)
-        self._compiled, self._known = compiled, set[int]()  # a folder; numbers of rows run so far
+        self.run, self._front = run, front
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Return the outputs for inputs in order, as a list, or by name (also as one dictionary).
@@ -106,12 +115,9 @@ class Artifact:
         Raises:
             ValueError: an input is missing, is not known, or does not fit.
         """
-        arrays = [
-            tensor.checked(value)
-            for tensor, value in zip(self.inputs, self._ordered(inputs, named), strict=True)
-        ]
-        rows = {array.shape[0] for array in arrays}
-        if len(rows) > 1:
+        pairs = zip(self.inputs, self._ordered(inputs, named), strict=True)
+        arrays = [tensor.checked(value) for tensor, value in pairs]
+        if len(rows := {len(array) for array in arrays}) > 1:
             raise ValueError(f"Expected as many rows in all inputs. Received: {sorted(rows)}")
         found = self.arrays(arrays)
         if self._named_outputs:
@@ -120,13 +126,15 @@ class Artifact:
 
     def arrays(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in order for inputs in order, which are not checked."""
-        rows = len(inputs[0])
-        if self._compiled is None or rows in self._known:
-            return [np.asarray(array) for array in self._run(self._weights, *inputs)]
-        with _looking_in(self._compiled.name):
-            outputs = self._run(self._weights, *inputs)
-        self._known.add(rows)
-        return [np.asarray(array) for array in outputs]
+        return self.run(self.fed(inputs))
+
+    def fed(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return what the program takes (`run`): strings are dealt with.
+
+        Raises:
+            ValueError: a token that is in no vocabulary, where there is no index for such.
+        """
+        return list(inputs) if self._front is None else self._front(inputs)
 
     def _ordered(self, inputs: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
         if len(inputs) == 1 and isinstance(inputs[0], dict):
@@ -154,29 +162,50 @@ def load(path: str | Path, platform: str | None = None) -> Artifact:
     Raises:
         ArtifactError: it is none, is damaged, or has no program for the platform.
     """
-    platform = platform or NAMES.get(jax.default_backend(), jax.default_backend())
     try:
         with zipfile.ZipFile(path) as archive:
             signature = _signature(archive, path)
+            direct = _direct(archive, signature, platform)
+            backend = "cpu" if direct else importlib.import_module("jax").default_backend()
+            platform = platform or NAMES.get(backend, backend)
             if platform not in signature["platforms"]:
                 raise ArtifactError(
                     f"{path} has programs for {signature['platforms']}. Received: {platform!r}"
                 )
-            folder = _compiled(archive, platform)
-            program = export.deserialize(bytearray(_read(archive, f"program-{platform}.bin", path)))
-            weights = [
-                _weight(_read(archive, f"weights/{number}.npy", path), dtype)
-                for number, dtype in enumerate(signature["weights"])
-            ]
-    except (zipfile.BadZipFile, EOFError, KeyError, TypeError) as error:
+            way = _beside("direct").Direct if direct else _Program
+            wanted = [name for name in archive.namelist() if way.reads(name, platform)]
+            members = {name: _read(archive, name, path) for name in wanted}
+            run = way(members, signature, platform)
+            front = _front(archive, path)
+    except FileNotFoundError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, OSError) as error:
         raise ArtifactError(f"Expected a whole artifact. Received: {path}: {error!r}") from error
-    return Artifact(program, weights, signature, platform, folder)
+    return Artifact(run, signature, platform, front)
 
 
-def _weight(data: bytes, dtype: str) -> np.ndarray:
-    """Return an array; one of a dtype that NumPy does not know is stored as whole numbers."""
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    return array if str(array.dtype) == dtype else array.view(jax.numpy.dtype(dtype))
+def _direct(archive: zipfile.ZipFile, signature: dict[str, Any], platform: str | None) -> bool:
+    """Return whether the program can be run through jaxlib alone."""
+    asked = platform or os.environ.get("JAX_PLATFORMS")
+    others = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
+    here = asked == "cpu" or (not asked and not others)
+    beside = Path(__file__).with_name("direct.py").exists()
+    fits = "direct-cpu.mlir" in archive.namelist() and beside and here and "jax" not in sys.modules
+    return fits and signature.get("jaxlib") == importlib.import_module("jaxlib").__version__
+
+
+def _beside(name: str) -> Any:
+    """Return a module beside this one, in a package or not."""
+    return importlib.import_module(f"{__package__}.{name}".lstrip("."))
+
+
+def _front(archive: zipfile.ZipFile, path: Any) -> Any:
+    if "front.json" not in archive.namelist():
+        return None
+    try:
+        return _beside("strings").Front(json.loads(_read(archive, "front.json", path)))
+    except (ValueError, IndexError, AttributeError, RecursionError) as error:
+        raise ArtifactError(f"{path}: expected layers in front.json: {error!r}") from error
 
 
 def _read(archive: zipfile.ZipFile, name: str, path: Any) -> bytes:
@@ -195,47 +224,76 @@ def _signature(archive: zipfile.ZipFile, path: Any) -> dict[str, Any]:
         raise ArtifactError(f"{path}: its signature is no JSON: {error}") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ArtifactError(f"Expected a file of the format '{FORMAT}'. Received: {path}")
-    if found.get("version") != VERSION:
-        raise ArtifactError(
-            f"Expected version {VERSION} of the format. Received: {found.get('version')} in {path}"
-        )
+    if (version := found.get("version")) != VERSION:
+        raise ArtifactError(f"Expected the format's version {VERSION}. Received: {version}: {path}")
     return found
 
 
-def _compiled(archive: zipfile.ZipFile, platform: str) -> tempfile.TemporaryDirectory[str] | None:
-    """Copy what XLA made of the program to a folder; None where the artifact has nothing of it."""
-    members = [i for i in archive.infolist() if i.filename.startswith(f"cache/{platform}/")]
-    if not members:
-        return None
+class _Program:
+    """Runs a program through jax: `members` of the archive are those that it `reads`."""
+
+    def __init__(self, members: dict[str, bytes], signature: dict[str, Any], platform: str) -> None:
+        import jax  # noqa: PLC0415 - `direct.py` does without, which saves most of a start
+        from jax import export  # noqa: PLC0415
+
+        program = export.deserialize(bytearray(members[f"program-{platform}.bin"]))
+        options = signature.get("options", {}).get(platform) or None
+        self._weights = tuple(jax.device_put(weight) for weight in weights_of(members, signature))
+        self._run = jax.jit(program.call, compiler_options=options)
+        compiled = {name: data for name, data in members.items() if name.startswith("cache/")}
+        self._folder = _kept(compiled) if compiled else None
+        self._known = set[int]()  # numbers of rows so far
+
+    @staticmethod
+    def reads(name: str, platform: str) -> bool:
+        """Return whether a member is needed."""
+        return name.startswith(("weights/", f"cache/{platform}/", f"program-{platform}.bin"))
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        known = self._folder is None or len(inputs[0]) in self._known
+        with nullcontext() if known else _looking_in(self._folder):
+            outputs = self._run(self._weights, *inputs)
+        self._known.add(len(inputs[0]))
+        return [np.asarray(array) for array in outputs]
+
+
+def _kept(compiled: dict[str, bytes]) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder of files, which lasts as long as it is referred to."""
     folder = tempfile.TemporaryDirectory(prefix="graphc-artifact-")
-    for info in members:
-        data = _read(archive, info.filename, info.filename)
-        Path(folder.name, PurePosixPath(info.filename).name).write_bytes(data)
+    for name, data in compiled.items():
+        Path(folder.name, PurePosixPath(name).name).write_bytes(data)
     return folder
 
 
-@contextmanager
-def _looking_in(folder: str) -> Generator[None]:
-    """Let JAX look for compiled programs in a folder, meanwhile.
+def weights_of(members: dict[str, bytes], signature: dict[str, Any]) -> list[np.ndarray]:
+    """Return the weights; one of a dtype that NumPy does not know is stored as whole numbers."""
+    found = []
+    for number, dtype in enumerate(signature["weights"]):
+        array = np.load(io.BytesIO(members[f"weights/{number}.npy"]), allow_pickle=False)
+        found.append(array if str(array.dtype) == dtype else array.view(np.dtype(dtype)))
+    return found
 
-    One is found by program, versions, options and machine: where one of them differs, the program
-    is compiled.
-    """
+
+@contextmanager
+def _looking_in(folder: Any) -> Generator[None]:
+    """Let JAX look for compiled programs there; it finds by program, versions, options, machine."""
+    import jax  # noqa: PLC0415 - as above
+
     flags = {
-        "jax_compilation_cache_dir": folder,
+        "jax_compilation_cache_dir": folder.name,
         "jax_persistent_cache_min_entry_size_bytes": -1,
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_enable_xla_caches": "none",  # whose folder would be an option
     }
     before = {name: getattr(jax.config, name) for name in flags}
-    _set(flags)
     try:
+        _set(jax, flags)
         yield
     finally:
-        _set(before)
+        _set(jax, before)
 
 
-def _set(flags: dict[str, Any]) -> None:
+def _set(jax: Any, flags: dict[str, Any]) -> None:
     for name, value in flags.items():
         jax.config.update(name, value)
-    compilation_cache.reset_cache()  # it remembers its folder
+    importlib.import_module(CACHE).reset_cache()  # it remembers its folder

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
+import jaxlib
 import numpy as np
 from jax import export
 
+from graphc.artifacts.direct import PROGRAM
+from graphc.artifacts.direct import ROWS as DIRECT_ROWS
 from graphc.artifacts.loader import FORMAT, VERSION
 from graphc.executable import Executable
-from graphc.ir import Graph
+from graphc.ir import Graph, Value
 from graphc.lower import lower, plan
 from graphc.prepare import split
 from graphc.separable import mixing_node
@@ -44,6 +48,12 @@ class Exported:
         named_outputs: whether outputs are a dictionary.
         constants: of the inputs of the graph that are no tensors of the user's, the last ones.
         many: the same inference of several rows, as traced.
+        front: what is done to the user's inputs before the graph, as `strings.Front` takes it; None
+            where they are the graph's.
+        front_inputs: the user's inputs then: name, shape and dtype of each.
+        trace: makes the same inference of another number of rows, and of other lengths of open
+            axes; None where there is a front.
+        open_axes: the inputs, by place, and their axes beside the first whose length is open.
     """
 
     executable: Executable
@@ -54,6 +64,10 @@ class Exported:
     named_outputs: bool
     constants: Sequence[Any]
     many: Graph
+    front: Mapping[str, Any] | None = None
+    front_inputs: Sequence[Mapping[str, Any]] = ()
+    trace: Callable[[int, Sequence[int]], Executable] | None = None
+    open_axes: Sequence[tuple[int, int]] = ()
 
 
 def export_stablehlo(
@@ -75,27 +89,35 @@ def export_stablehlo(
     graph, found = served(given)
     kept = [place for place, array in enumerate(found) if array is not None]
     weights = [array for array in found if array is not None]
-    _check_rows(given.many, len(given.inputs))
+    count = len(graph.inputs) - len(given.constants)
+    names = [f"feed_{place}" for place in range(count)] if given.front else given.inputs
+    feeds = _tensors(names, _specs(graph.inputs[:count]))
+    _check_rows(given.many, count)
     targets = {name: Target(PLATFORMS[name], TIERS) for name in platforms}
     programs = {
         name: _program(graph, weights, kept, given.constants, target)
         for name, target in targets.items()
     }
-    tensors = graph.inputs[: len(given.inputs)]
+    direct = _direct(programs["cpu"]) if "cpu" in programs else None
     signature = {
         "format": FORMAT, "version": VERSION, "jax": jax.__version__,
-        "inputs": _tensors(given.inputs, [value.spec for value in tensors]),
-        "outputs": _tensors(given.outputs, [value.spec for value in graph.outputs]),
+        "jaxlib": jaxlib.__version__,
+        "inputs": given.front_inputs or feeds, "feeds": feeds,
+        "outputs": _tensors(given.outputs, _specs(graph.outputs)),
         "named_outputs": given.named_outputs, "platforms": list(platforms),
         "weights": [str(weight.dtype) for weight in weights],
         "options": {name: compiler_options(target) for name, target in targets.items()},
     }  # fmt: skip
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(member("signature.json"), json.dumps(signature, indent=1))
+        if given.front is not None:
+            archive.writestr(member("front.json"), json.dumps(given.front))
         for number, weight in enumerate(weights):
             buffer = io.BytesIO()
             np.save(buffer, _plain(weight), allow_pickle=False)
             archive.writestr(member(f"weights/{number}.npy"), buffer.getvalue())
+        if direct is not None:
+            archive.writestr(member(PROGRAM), direct)
         for platform, program in programs.items():
             archive.writestr(member(f"program-{platform}.bin"), bytes(program.serialize()))
 
@@ -128,7 +150,7 @@ def served(given: Exported) -> tuple[Graph, list[np.ndarray | None]]:
 
 
 def _check_rows(graph: Graph, count: int) -> None:
-    node = mixing_node(graph, frozenset(graph.inputs[:count]), None)
+    node = mixing_node(graph, frozenset(graph.inputs[:count]), None, numbered=False)
     if node is not None:
         raise ValueError(
             f"Cannot export for any number of rows: '{node.op}' in layer '{node.scope}' lets rows "
@@ -155,6 +177,25 @@ def _program(
     )
 
 
+def _direct(program: Any) -> str | None:
+    """Return a program as text with `ROWS` for the number of rows; None where jaxlib needs jax.
+
+    It does for functions that jax registers, and for dtypes that NumPy does not know.
+    """
+    rows = int(DIRECT_ROWS)
+    plain = [
+        jax.ShapeDtypeStruct([s if isinstance(s, int) else rows for s in aval.shape], aval.dtype)
+        for aval in program.in_avals
+    ]
+    args, kwargs = jax.tree.unflatten(program.in_tree, plain)
+    traced = jax.jit(program.call, keep_unused=True).trace(*args, **kwargs)
+    text = traced.lower(lowering_platforms=("cpu",)).as_text()
+    foreign = set(re.findall(r"custom_call @(\w+)", text)) - {"shape_assertion"}
+    given = [*program.in_avals, *program.out_avals]
+    known = all(np.dtype(aval.dtype).kind in "biufc" for aval in given)
+    return None if foreign or not known or DIRECT_ROWS in str(program.mlir_module()) else text
+
+
 def _by_row(
     graph: Graph, kept: Sequence[int], constants: Sequence[Any], target: Target
 ) -> Callable[..., Any]:
@@ -174,6 +215,10 @@ def _by_row(
         return jax.vmap(one)(*inputs)
 
     return run
+
+
+def _specs(values: Sequence[Value]) -> list[TensorSpec]:
+    return [value.spec for value in values]
 
 
 def _tensors(names: Sequence[str], specs: Sequence[TensorSpec]) -> list[dict[str, Any]]:

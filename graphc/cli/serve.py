@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NEEDED = ("starlette", "uvicorn")
+SLOWEST_END = 30  # seconds that answers may take at the end
 
 
 def serve_model(path: Path, host: str, port: int, largest: int, patience: float, room: int) -> int:
@@ -15,7 +16,7 @@ def serve_model(path: Path, host: str, port: int, largest: int, patience: float,
 
     Args:
         path: an artifact, or a `.keras` or `.h5` file, which is exported first.
-        host, port: where to listen.
+        host, port: where to listen; port 0 is any that is free. The address is printed.
         largest: rows of a batch at most.
         patience: milliseconds that a request waits for others at most.
         room: requests that may wait.
@@ -39,7 +40,13 @@ def serve_model(path: Path, host: str, port: int, largest: int, patience: float,
             print(f"graphc serve: {error}", file=sys.stderr)
             return 2
         app = make_app(model, largest=largest, patience=patience / 1000, room=room)
-        uvicorn.run(app, host=host, port=port, log_level="warning")
+        config = uvicorn.Config(
+            app, host=host, port=port, log_level="warning", access_log=False,
+            timeout_graceful_shutdown=SLOWEST_END,
+        )  # fmt: skip
+        listening = config.bind_socket()  # ends the process where it cannot
+        print(f"Serving {path} on http://{host}:{listening.getsockname()[1]}", flush=True)
+        uvicorn.Server(config).run(sockets=[listening])
     return 0
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from graphc.artifacts.loader import Artifact
 from graphc.serving.batching import Batcher, QueueFullError, padded_size, quantile
-from graphc.serving.bodies import JSON, BodyError, body_of, inputs_of
+from graphc.serving.bodies import JSON, LARGEST_BODY, BodyError, accepted, body_of, inputs_of
 
-LARGEST_BODY = 1 << 26  # bytes
+SLOWEST_BODY = 30  # seconds
 QUANTILES = (0.5, 0.9, 0.99)
 
 
@@ -43,6 +44,18 @@ def make_app(
     )
 
 
+class TooLargeError(BodyError):
+    """A body of too many bytes."""
+
+    status = 413
+
+
+class TooSlowError(BodyError):
+    """A body that does not end."""
+
+    status = 408
+
+
 class _Service:
     def __init__(self, model: Artifact, largest: int, patience: float, room: int) -> None:
         self.model, self.largest = model, padded_size(largest)
@@ -50,14 +63,14 @@ class _Service:
         self.ready = False
 
     def _run(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        return tuple(self.model.arrays(inputs))
+        return tuple(self.model.run(inputs))
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
         """Compile for every size of a batch, serve, and answer what waits at the end."""
         size = 1
         while size <= self.largest:
-            self._run(tuple(t.zeros(size) for t in self.model.inputs))
+            self._run(tuple(feed.zeros(size) for feed in self.model.feeds))
             size *= 2
         await self.batcher.start()
         self.ready = True
@@ -69,20 +82,25 @@ class _Service:
         """Answer rows with the model's outputs for them."""
         kind = request.headers.get("content-type", JSON)
         try:
-            if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
-                return _error(413, f"Expected at most {LARGEST_BODY} bytes")
-            inputs = inputs_of(await request.body(), kind, self.model)
-        except BodyError as error:
-            return _error(400, str(error))
+            body = await _read(request)
+            inputs = inputs_of(body, kind, self.model)
+            feeds = tuple(self.model.fed(inputs))
+        except ClientDisconnect:
+            return _error(400, "The client is gone")  # nobody reads it
+        except ValueError as error:
+            return _error(getattr(error, "status", 400), str(error))
         rows = len(inputs[0])
         if rows > self.largest:
             return _error(413, f"Expected at most {self.largest} rows. Received: {rows}")
         try:
-            outputs = await self.batcher.submit(inputs)
+            outputs = await self.batcher.submit(feeds)
         except QueueFullError as error:
             return _error(503, str(error), {"Retry-After": "1"})
-        accepted = request.headers.get("accept", "*/*")
-        body, found = body_of(outputs, kind if accepted == "*/*" else accepted, self.model)
+        except Exception as error:  # noqa: BLE001 - the client is told, and the others served
+            return _error(500, f"The model failed: {error}")
+        body, found = body_of(
+            outputs, accepted(request.headers.get("accept", ""), kind), self.model
+        )
         return Response(body, media_type=found)
 
     async def signature(self, request: Request) -> Response:
@@ -118,8 +136,28 @@ class _Service:
             f'graphc_latency_seconds{{quantile="{q}"}} {quantile(counts.latencies, q):.6f}'
             for q in QUANTILES
         ]
+        lines.append(f"graphc_latency_seconds_sum {counts.waited:.6f}")
         lines.append(f"graphc_latency_seconds_count {counts.requests}")
         return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+async def _read(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        TooLargeError, TooSlowError: there is more of it than is taken, or it takes too long.
+    """
+    parts, size = list[bytes](), 0
+    try:
+        async with asyncio.timeout(SLOWEST_BODY):
+            async for part in request.stream():
+                size += len(part)
+                if size > LARGEST_BODY:
+                    raise TooLargeError(f"Expected at most {LARGEST_BODY} bytes")
+                parts.append(part)
+    except TimeoutError:
+        raise TooSlowError(f"Expected the body within {SLOWEST_BODY} seconds") from None
+    return b"".join(parts)
 
 
 def _described(tensor: Any) -> dict[str, Any]:

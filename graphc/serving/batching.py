@@ -1,6 +1,8 @@
 """Dynamic batching: requests that come close together run as one, and none waits for long.
 
-The queue is bounded: past it a request is refused at once, for waiting would only get longer.
+A request that comes alone runs at once. Where several came together last time, as many are waited
+for, up to a bound; and what comes while a batch is computed makes the next one. The queue is
+bounded: past it a request is refused at once, for waiting would only get longer.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ Arrays = tuple[np.ndarray, ...]
 Run = Callable[[Arrays], Arrays]
 
 KEPT = 1000  # latencies to tell quantiles from
+SOON = 0.001  # seconds: a batch that takes no longer is computed without another thread
 
 
 class QueueFullError(Exception):
-    """Too many requests wait already."""
+    """Too many requests wait already, or the service is about to end."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Request:
     """Inputs with their number of rows, and where their outputs go."""
 
@@ -44,6 +47,7 @@ class Counts:
     batches: int = 0
     padded: int = 0  # rows computed for nothing
     busy: float = 0.0  # seconds of computing
+    waited: float = 0.0  # seconds, of all requests together
     # seconds, of the last requests
     latencies: deque[float] = field(default_factory=lambda: deque[float](maxlen=KEPT))
 
@@ -60,92 +64,107 @@ class Batcher:
 
     def __init__(self, run: Run, largest: int, patience: float, room: int) -> None:
         self.counts = Counts()
-        self._run, self._largest, self._patience = run, largest, patience
-        self._queue: asyncio.Queue[Request] = asyncio.Queue(room)
+        self._run, self._largest, self._patience, self._room = run, largest, patience, room
+        self._queue: deque[Request] = deque()
+        self._expected = 1  # requests: as many as came together last time
+        self._wanted = 1  # requests that end a wait
+        self._more: asyncio.Future[None] | None = None  # what the worker waits for, if it does
+        self._ending = False
+        self._seconds: dict[int, float] = {}  # that a batch took at best, by its rows
         self._thread = ThreadPoolExecutor(1, "graphc-serve")
         self._task: asyncio.Task[None] | None = None
 
     @property
     def waiting(self) -> int:
         """The requests in the queue."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     async def start(self) -> None:
         """Begin to take requests."""
         self._task = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
-        """Answer what waits, then end."""
-        await self._queue.join()
+        """Answer what waits, refuse what comes, and end."""
+        self._ending = True
+        self._wake()
         if self._task is not None:
-            self._task.cancel()
+            await self._task
         self._thread.shutdown()
 
     async def submit(self, inputs: Arrays) -> Arrays:
         """Return the outputs of some rows.
 
         Raises:
-            QueueFullError: too many requests wait.
+            QueueFullError: too many requests wait, or the service is about to end.
         """
         begin = time.perf_counter()
-        outputs: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
-        try:
-            self._queue.put_nowait(Request(inputs, len(inputs[0]), outputs))
-        except asyncio.QueueFull:
+        if self._ending or len(self._queue) >= self._room:
             self.counts.refused += 1
-            raise QueueFullError(f"{self._queue.maxsize} requests wait already") from None
+            wait = f"{len(self._queue)} requests wait already"
+            raise QueueFullError("The service is about to end" if self._ending else wait)
+        outputs: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
+        self._queue.append(Request(inputs, len(inputs[0]), outputs))
+        if len(self._queue) >= self._wanted:
+            self._wake()
         try:
             return await outputs
         finally:
+            seconds = time.perf_counter() - begin
             self.counts.requests += 1
-            self.counts.latencies.append(time.perf_counter() - begin)
+            self.counts.waited += seconds
+            self.counts.latencies.append(seconds)
+
+    def _wake(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
 
     async def _work(self) -> None:
-        held: Request | None = None
-        while True:
-            batch = [held or await self._queue.get()]
-            held = await self._fill(batch)
-            await self._answer(batch)
-            for _ in batch:
-                self._queue.task_done()
+        while not self._ending or self._queue:
+            if not self._queue:
+                await self._wait_for(1, None)
+                continue
+            full = sum(request.rows for request in self._queue) >= self._largest
+            if len(self._queue) < self._expected and not full and not self._ending:
+                await self._wait_for(self._expected, self._patience)
+            batch = self._taken()
+            if batch:
+                self._expected = len(batch)
+                await self._answer(batch)
 
-    async def _fill(self, batch: list[Request]) -> Request | None:
-        """Add requests until the batch is full or patience ends; return one that did not fit."""
-        rows, end = batch[0].rows, time.perf_counter() + self._patience
-        while rows < self._largest:
-            try:
-                left = end - time.perf_counter()
-                request = (
-                    self._queue.get_nowait()
-                    if left <= 0 or not self._queue.empty()
-                    else await asyncio.wait_for(self._queue.get(), left)
-                )
-            except (asyncio.QueueEmpty, TimeoutError):
-                return None
-            if rows + request.rows > self._largest:
-                return request
-            batch.append(request)
-            rows += request.rows
-        return None
+    async def _wait_for(self, count: int, seconds: float | None) -> None:
+        """Wait until so many requests are in the queue, or for some seconds, or for the end."""
+        loop = asyncio.get_running_loop()
+        self._wanted, self._more = count, loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self._wake)
+        await self._more
+        self._more = None
+        if timer is not None:
+            timer.cancel()
+
+    def _taken(self) -> list[Request]:
+        """Take from the queue what fits into a batch: one request at least."""
+        batch, rows = list[Request](), 0
+        while self._queue and (not batch or rows + self._queue[0].rows <= self._largest):
+            request = self._queue.popleft()
+            if not request.outputs.done():  # not given up
+                batch.append(request)
+                rows += request.rows
+        return batch
 
     async def _answer(self, batch: Sequence[Request]) -> None:
         rows = sum(request.rows for request in batch)
-        size = max(rows, padded_size(rows))
-        begin = time.perf_counter()
+        size = min(padded_size(rows), max(rows, self._largest))
         try:
             inputs = tuple(
                 _joined(parts, size) for parts in zip(*(r.inputs for r in batch), strict=True)
             )
-            outputs = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._run, inputs
-            )
+            outputs = await self._computed(inputs, size)
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             self.counts.failed += len(batch)
             for request in batch:
                 if not request.outputs.done():
                     request.outputs.set_exception(error)
             return
-        self.counts.busy += time.perf_counter() - begin
         self.counts.batches += 1
         self.counts.rows += rows
         self.counts.padded += size - rows
@@ -154,6 +173,22 @@ class Batcher:
             if not request.outputs.done():  # the client may be gone
                 request.outputs.set_result(tuple(o[start : start + request.rows] for o in outputs))
             start += request.rows
+
+    async def _computed(self, inputs: Arrays, size: int) -> Arrays:
+        """Return the outputs; by another thread, unless the way there takes longer than they do."""
+        if self._seconds.get(size, SOON) < SOON:
+            outputs, seconds = self._timed(inputs)
+        else:
+            loop = asyncio.get_running_loop()
+            outputs, seconds = await loop.run_in_executor(self._thread, self._timed, inputs)
+        self._seconds[size] = min(seconds, self._seconds.get(size, seconds))
+        self.counts.busy += seconds
+        return outputs
+
+    def _timed(self, inputs: Arrays) -> tuple[Arrays, float]:
+        begin = time.perf_counter()
+        outputs = self._run(inputs)
+        return outputs, time.perf_counter() - begin
 
 
 def padded_size(rows: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import signal
@@ -11,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ import pytest
 import uvicorn
 
 from graphc import keras
-from graphc.artifacts.loader import Artifact, load
+from graphc.artifacts.loader import Artifact, Tensor, load
 from graphc.serving.app import make_app
-from graphc.serving.batching import Batcher, QueueFullError
+from graphc.serving.bodies import LARGEST_BODY
 
 X = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
 
@@ -81,10 +81,11 @@ def test_all_kinds_of_bodies(served: tuple[Artifact, np.ndarray]) -> None:
             answer = client.post("/predict", json={"inputs": inputs})
             assert answer.status_code == 200
             np.testing.assert_allclose(answer.json()["outputs"], expected, atol=1e-5)
-        answer = client.post(
-            "/predict", content=npy(X), headers={"content-type": "application/x-npy"}
-        )
-        np.testing.assert_allclose(np.load(io.BytesIO(answer.content)), expected, atol=1e-5)
+        for array in (X, np.asfortranarray(X), X.astype("float64"), X.astype(">f4")):
+            answer = client.post(
+                "/predict", content=npy(array), headers={"content-type": "application/x-npy"}
+            )
+            np.testing.assert_allclose(np.load(io.BytesIO(answer.content)), expected, atol=1e-5)
         buffer = io.BytesIO()
         np.savez(buffer, x=X)
         answer = client.post(
@@ -93,8 +94,16 @@ def test_all_kinds_of_bodies(served: tuple[Artifact, np.ndarray]) -> None:
         )  # fmt: skip
         np.testing.assert_allclose(answer.json()["outputs"], expected, atol=1e-5)
         text = client.get("/metrics").text
-        assert "# TYPE graphc_requests_total counter\ngraphc_requests_total 4\n" in text
+        assert "# TYPE graphc_requests_total counter\ngraphc_requests_total 7\n" in text
         assert 'graphc_latency_seconds{quantile="0.99"}' in text
+
+
+def bomb() -> bytes:
+    """Return a small archive of a large array."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", bytes(LARGEST_BODY + 1))
+    return buffer.getvalue()
 
 
 WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
@@ -107,100 +116,135 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     "no rows": ({"content": npy(X[:0]), "headers": {"content-type": "application/x-npy"}}, 400,
                 "at least 1"),
     "a pickle": ({"content": npy(np.array([{}], object)),
-                  "headers": {"content-type": "application/x-npy"}}, 400, "allow_pickle"),
+                  "headers": {"content-type": "application/x-npy"}}, 400, "objects"),
     "another type": ({"content": b"", "headers": {"content-type": "text/html"}}, 400, "text/html"),
+    "NaN": ({"content": b'{"inputs": [[NaN, 1, 2, 3]]}'}, 400, "NaN"),
+    "a huge array declared": ({"content": npy(X).replace(b"(3, 4)", b"(3, 9999999999)")[:-10],
+                               "headers": {"content-type": "application/x-npy"}}, 400, "bytes"),
+    "no archive": ({"content": b"PK\x03\x04", "headers": {"content-type": "application/x-npz"}},
+                   400, "x-npz"),
+    "a bomb": ({"content": bomb(), "headers": {"content-type": "application/x-npz"}}, 400,
+               "at most"),
+    "deep nesting": ({"content": b'{"inputs": ' + b"[" * 99999 + b"]" * 99999 + b"}"}, 400, ""),
+    "a large number": ({"content": b'{"inputs": [[1' + b"0" * 400 + b", 1, 2, 3]]}"}, 400, ""),
+    "a large body": ({"content": b"0" * (LARGEST_BODY + 1)}, 413, "at most"),
     "too many rows": ({"json": {"inputs": [[0] * 4] * 99}}, 413, "at most 32 rows"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_requests_are_told_what_is_right(
-    served: tuple[Artifact, np.ndarray], name: str
-) -> None:
-    request, status, message = WRONG[name]
+def test_wrong_requests_are_told_what_is_right(served: tuple[Artifact, np.ndarray]) -> None:
     with client_of(make_app(served[0])) as client:
-        answer = client.post("/predict", **request)
-        assert (answer.status_code, message in answer.json()["error"]) == (status, True)
+        for name, (request, status, message) in WRONG.items():
+            answer = client.post("/predict", **request)
+            assert (answer.status_code, message in answer.json()["error"]) == (status, True), name
+            assert client.post("/predict", json={"inputs": X.tolist()}).status_code == 200
+        assert client.get("/nothing").status_code == 404
+        assert client.get("/predict").status_code == 405
+        assert client.head("/health").status_code == 200
+        assert "graphc_refused_total 0" in client.get("/metrics").text
+
+
+def test_bodies_without_a_length_are_bounded(served: tuple[Artifact, np.ndarray]) -> None:
+    with client_of(make_app(served[0])) as client:
+        parts = (b"0" * (1 << 20) for _ in range(65))  # chunked
+        with suppress(httpx.TransportError):  # the server need not read on once it has answered
+            assert client.post("/predict", content=parts).status_code == 413
         assert client.post("/predict", json={"inputs": X.tolist()}).status_code == 200
 
 
-def test_requests_that_come_together_are_computed_together() -> None:
-    sizes: list[int] = []
-
-    def run(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        sizes.append(len(inputs[0]))
-        time.sleep(0.02)
-        return (inputs[0] * 2,)
-
-    async def scenario() -> Batcher:
-        batcher = Batcher(run, largest=8, patience=0.05, room=64)
-        await batcher.start()
-        rows = [np.full((1 + i % 3, 2), i, "float32") for i in range(12)]
-        found = await asyncio.gather(*(batcher.submit((row,)) for row in rows))
-        for row, (double,) in zip(rows, found, strict=True):
-            np.testing.assert_array_equal(double, row * 2)
-        await batcher.stop()
-        return batcher
-
-    counts = asyncio.run(scenario()).counts
-    assert counts.requests == 12
-    assert counts.rows == 24
-    assert counts.batches == len(sizes) <= 5
-    assert max(sizes) == 8
+def test_clients_that_leave_do_no_harm(served: tuple[Artifact, np.ndarray]) -> None:
+    with client_of(make_app(served[0])) as client:
+        port = client.base_url.port
+        head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n"
+        body = b'{"inputs": [[1, 2, 3, 4]]}'.ljust(50)
+        for sent in (head[:20], head, head + body[:9], head + body):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                connection.sendall(sent)
+        assert client.post("/predict", json={"inputs": X.tolist()}).status_code == 200
 
 
-def test_past_the_queue_requests_are_refused_at_once() -> None:
-    def run(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        time.sleep(0.2)
-        return inputs
+class Model:
+    """A model of one input that does what it is told."""
 
-    async def scenario() -> list[Any]:
-        batcher = Batcher(run, largest=1, patience=0.0, room=2)
-        await batcher.start()
-        row = np.zeros((1, 1))
-        tasks = [asyncio.create_task(batcher.submit((row,))) for _ in range(8)]
-        found = await asyncio.gather(*tasks, return_exceptions=True)
-        await batcher.stop()
-        return found
-
-    found = asyncio.run(scenario())
-    refused = [one for one in found if isinstance(one, QueueFullError)]
-    assert 0 < len(refused) < 8
-    assert len(refused) + sum(isinstance(one, tuple) for one in found) == 8
+    def __init__(self, run: Any, dtype: str = "float32") -> None:
+        self.inputs = self.feeds = [Tensor({"name": "x", "shape": [None, 1], "dtype": dtype})]
+        self.outputs = [Tensor({"name": "y", "shape": [None, 1], "dtype": dtype})]
+        self.run, self.fed = run, list
 
 
-def test_what_waits_is_answered_before_the_end() -> None:
-    def run(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        time.sleep(0.05)
-        return inputs
-
-    async def scenario() -> list[Any]:
-        batcher = Batcher(run, largest=1, patience=0.0, room=8)
-        await batcher.start()
-        tasks = [asyncio.create_task(batcher.submit((np.full((1, 1), i),))) for i in range(6)]
-        await asyncio.sleep(0.01)
-        await batcher.stop()
-        return await asyncio.gather(*tasks)
-
-    assert [int(found[0][0, 0]) for found in asyncio.run(scenario())] == list(range(6))
+def test_what_json_has_no_number_for_is_null() -> None:
+    values = np.array([[np.nan], [np.inf], [1.5]], "float32")
+    with client_of(make_app(Model(lambda feeds: [values[: len(feeds[0])]]))) as client:
+        answer = client.post("/predict", json={"inputs": [[0], [0], [0]]})
+        assert answer.json() == {"outputs": [[None], [None], [1.5]]}
 
 
-def test_a_failing_model_fails_its_requests_alone() -> None:
-    def run(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        if inputs[0].max() > 1:
-            raise ValueError("too large")
-        return inputs
+@pytest.mark.parametrize("form", ["json", "npy"])
+def test_integers_that_do_not_fit_are_refused(form: str) -> None:
+    with client_of(make_app(Model(lambda feeds: feeds, "uint8"))) as client:
+        for value, status in ((255, 200), (256, 400), (-1, 400), (1.5, 400), (2.0, 200)):
+            array, kind = np.array([[value]]), {"content-type": "application/x-npy"}
+            answer = (
+                client.post("/predict", json={"inputs": [[value]]})
+                if form == "json"
+                else client.post("/predict", content=npy(array), headers=kind)
+            )
+            assert answer.status_code == status, value
 
-    async def scenario() -> None:
-        batcher = Batcher(run, largest=1, patience=0.0, room=8)
-        await batcher.start()
-        with pytest.raises(ValueError, match="too large"):
-            await batcher.submit((np.full((1, 1), 2.0),))
-        assert (await batcher.submit((np.ones((1, 1)),)))[0] == 1
-        await batcher.stop()
-        assert batcher.counts.failed == 1
 
-    asyncio.run(scenario())
+def test_a_full_queue_and_a_failing_model_over_http() -> None:
+    free = threading.Event()
+
+    def run(feeds: list[np.ndarray]) -> list[np.ndarray]:
+        if feeds[0].any():
+            assert free.wait(20)
+        if feeds[0].max() > 1:
+            raise RuntimeError("too large")
+        return feeds
+
+    with client_of(make_app(Model(run), largest=1, patience=0.0, room=1)) as client:
+        answers: list[httpx.Response] = []
+
+        def ask(value: float) -> None:
+            answers.append(client.post("/predict", json={"inputs": [[value]]}))
+
+        threads = [threading.Thread(target=ask, args=(value,)) for value in (1.0, 1.0, 1.0, 2.0)]
+        for thread in threads:
+            thread.start()
+        while len(answers) < 2:
+            time.sleep(0.01)
+        assert [answer.status_code for answer in answers] == [503, 503]
+        assert answers[0].headers["retry-after"] == "1"
+        free.set()
+        for thread in threads:
+            thread.join()
+        answer = client.post("/predict", json={"inputs": [[3.0]]})
+        assert (answer.status_code, answer.json()) == (
+            500,
+            {"error": "The model failed: too large"},
+        )
+        assert client.post("/predict", json={"inputs": [[1.0]]}).status_code == 200
+
+
+def test_strings_are_served(tmp_path: Path) -> None:
+    words = keras.Input((1,), dtype="string", name="w")
+    lookup = keras.layers.StringLookup(vocabulary=["a", "b"], num_oov_indices=0)
+    model = keras.Model(words, lookup(words))
+    model.export(tmp_path / "m", platforms=["cpu"])
+    with client_of(make_app(load(tmp_path / "m"))) as client:
+        assert client.get("/signature").json()["inputs"][0]["dtype"] == "string"
+        for inputs in ([["a"], ["b"]], ["a", "b"], {"w": [["a"], ["b"]]}):
+            answer = client.post("/predict", json={"inputs": inputs})
+            assert (answer.status_code, answer.json()) == (200, {"outputs": [[0], [1]]})
+        array = npy(np.array([["b"]]))
+        answer = client.post(
+            "/predict", content=array, headers={"content-type": "application/x-npy",
+                                                "accept": "text/html, application/json, */*"},
+        )  # fmt: skip
+        assert answer.json() == {"outputs": [[1]]}
+        for inputs, message in (([["c"]], "vocabulary"), ([[1]], "string"), ([["a"], []], "")):
+            answer = client.post("/predict", json={"inputs": inputs})
+            assert (answer.status_code, message in answer.json()["error"]) == (400, True)
 
 
 def test_the_command_serves_and_stops_gracefully(tmp_path: Path) -> None:

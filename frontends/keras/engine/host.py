@@ -55,6 +55,10 @@ class HostSession(Protocol):
 
     trace: Any  # the trace it is about; an inner one only asks for shapes
 
+    def wants(self, layer: Any, inputs: Any) -> bool:
+        """Return whether a layer that could as well be compiled is to run on the host."""
+        ...
+
     def run(self, layer: Any, inputs: Any) -> Any:
         """Return the layer's output."""
         ...

@@ -18,6 +18,7 @@ from graphc.keras.engine.tensor import KerasTensor, Symbol
 from graphc.keras.engine.variable import Variable
 from graphc.keras.engine.version import Version
 from graphc.keras.training.arrays import Rows
+from graphc.keras.training.front import Front, front_of
 from graphc.keras.training.tracer import build_by_trace
 from graphc.lower import default_target
 from graphc.runtime.device import put
@@ -26,6 +27,7 @@ from graphc.separable import mixing_node
 from graphc.spec import TensorSpec, spec_of
 
 KEPT = 16
+OPEN = 16  # a length for axes that may have any
 MANY = 97
 
 
@@ -169,23 +171,52 @@ class Forward:
             build_by_trace(model, Rows(arrays), Rows(arrays).count)
         return self._get(model, model.__call__, (arrays,), {}, mode, target).executable
 
-    def _many(self, model: Any) -> BoundForward:
+    def _sized(self, model: Any, rows: int, lengths: Any) -> BoundForward:
+        """Return the inference of so many rows and, in order, these lengths of open axes."""
+        open_ones = iter(lengths)
+
+        def spec(tensor: Any) -> TensorSpec:
+            rest = [next(open_ones) if size is None else size for size in tensor.shape[1:]]
+            return TensorSpec((rows, *rest), tensor.dtype)
+
+        arrays = arrays_like(model, map_structure(spec, model.input))
+        return self._get(model, model.__call__, (arrays,), {}, "infer", None)
+
+    def _many(self, model: Any, front: Front | None) -> BoundForward:
         """Return the inference of so many rows that no other size is likely to be their number."""
-        specs = map_structure(lambda t: TensorSpec((MANY, *t.shape[1:]), t.dtype), model.input)
-        arrays = arrays_like(model, specs)
+        if front is not None:
+            arrays = front.prepared
+        else:
+            specs = map_structure(lambda t: TensorSpec((MANY, *t.shape[1:]), t.dtype), model.input)
+            arrays = arrays_like(model, specs)
         return self._get(model, model.__call__, (arrays,), {}, "infer", None)
 
     def exported(self, model: Any) -> dict[str, Any]:
         """Return what `graphc.export` needs: inference of one row, the weights, and names."""
-        arrays = arrays_like(model, None)
-        bound = self._get(model, model.__call__, (arrays,), {}, "infer", None)
+        front, many = None, None
+        if model._host_layers:
+            front, many = front_of(model, 1), front_of(model, MANY)
+        open_axes = _open_axes(model)
+        if open_axes and front is None:
+            lengths = [OPEN] * len(open_axes)
+            bound, several = (self._sized(model, rows, lengths) for rows in (1, MANY))
+        else:
+            arrays = arrays_like(model, None) if front is None else front.prepared
+            bound = self._get(model, model.__call__, (arrays,), {}, "infer", None)
+            several = self._many(model, many)
         store = bound.store.claim()
+
+        def trace(rows: int, lengths: Any) -> Executable:
+            return self._sized(model, rows, lengths).executable
+
         return {
             "executable": bound.executable, "params": store.peek("params"),
             "state": store.peek("state"),
             "constants": [np.float32(read()) for read in bound.scalars],
-            "many": self._many(model).executable.traced, "inputs": model.input_names,
+            "many": several.executable.traced, "inputs": model.input_names,
             "outputs": model.output_names, "named_outputs": isinstance(model.output, dict),
+            "front": front and front.description, "front_inputs": front.inputs if front else (),
+            "trace": None if front else trace, "open_axes": () if front else open_axes,
         }  # fmt: skip
 
     def _get(
@@ -204,6 +235,16 @@ class Forward:
             bound = BoundForward(model, call, args, kwargs, mode, target, direct)
         _put_last(self._bound, key, bound)
         return bound
+
+
+def _open_axes(model: Any) -> list[tuple[int, int]]:
+    """Return the inputs, by place, and their axes beside the first whose length is open."""
+    return [
+        (place, axis)
+        for place, tensor in enumerate(model.inputs)
+        for axis, size in enumerate(tensor.shape)
+        if axis and size is None
+    ]
 
 
 def _put_last(kept: OrderedDict[Any, BoundForward], key: Any, bound: BoundForward) -> None:

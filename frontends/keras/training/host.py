@@ -32,20 +32,23 @@ SYMBOLIC = (KerasTensor, Symbol, HostTensor)
 class Prepared:
     """A model's input: what its host layers gave, and its own numeric arrays.
 
-    `x` has None in the place of strings; `texts` says at which leaves, and the shape of a row.
+    `x` has None in the place of strings; `texts` says at which leaves, and the shape of a row;
+    `wanted`, of each call of a layer that could as well be compiled, whether it was not.
     """
 
-    def __init__(self, results: list[Any], x: Any, texts: tuple[Any, ...]) -> None:
-        self.results, self.x, self.texts = results, x, texts
+    def __init__(
+        self, results: list[Any], x: Any, texts: tuple[Any, ...], wanted: tuple[bool, ...] = ()
+    ) -> None:
+        self.results, self.x, self.texts, self.wanted = results, x, texts, wanted
 
     def tree_flatten(self) -> tuple[Any, Any]:
         """Return the parts that hold arrays, and the rest."""
-        return (self.results, self.x), self.texts
+        return (self.results, self.x), (self.texts, self.wanted)
 
     @classmethod
-    def tree_unflatten(cls, texts: Any, parts: Any) -> Prepared:
+    def tree_unflatten(cls, rest: Any, parts: Any) -> Prepared:
         """Return the object of which these are the parts."""
-        return cls(*parts, texts)
+        return cls(*parts, *rest)
 
     @contextmanager
     def replayed(self) -> Iterator[Any]:
@@ -53,16 +56,20 @@ class Prepared:
         leaves = flatten(self.x)
         for place, row in self.texts:
             leaves[place] = HostTensor((self.results[0].shape[0], *row))
-        with in_session(Replaying(self.results)):
+        with in_session(Replaying(self.results, self.wanted)):
             yield pack_as(self.x, leaves)
 
 
 class Replaying:
     """A session in which the results are known."""
 
-    def __init__(self, results: list[Any]) -> None:
+    def __init__(self, results: list[Any], wanted: tuple[bool, ...]) -> None:
         self.trace = current_trace()
-        self.results = iter(results)
+        self.results, self.wanted = iter(results), iter(wanted)
+
+    def wants(self, layer: Any, inputs: Any) -> bool:
+        """Return whether a layer that could be compiled was not."""
+        return next(self.wanted, False)
 
     def run(self, layer: Any, inputs: Any) -> Any:
         """Return the next result; strings, which only host layers read, by their shape."""
@@ -77,6 +84,10 @@ class Collecting:
         self.trace = trace
         self.arrays: dict[Value, np.ndarray] = {}
         self.results: list[np.ndarray] = []
+
+    def wants(self, layer: Any, inputs: Any) -> bool:
+        """Return that what can be compiled is compiled."""
+        return False
 
     def run(self, layer: Any, inputs: Any) -> Any:
         """Return the output of a host layer: a symbol that stands for it, or strings."""

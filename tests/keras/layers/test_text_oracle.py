@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from graphc import keras
+from graphc.artifacts.fingerprint import farmhash64, fingerprint_cat64, siphash64
 from graphc.keras import layers
-from graphc.keras.layers.preprocessing.fingerprint import farmhash64, fingerprint_cat64, siphash64
 from tests.keras.layers.checking import run_traced
 
 MASK = (1 << 64) - 1

@@ -14,6 +14,7 @@ from graphc.keras.engine.settings import floatx
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.layers.builtin import BuiltinLayer
 from graphc.keras.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
+from graphc.keras.layers.preprocessing.host_layer import session_for
 
 
 class Discretization(BuiltinLayer):
@@ -98,6 +99,9 @@ class Discretization(BuiltinLayer):
 
     def __call__(self, inputs: Any) -> Any:
         """Encode; `inputs` may be nested lists of numbers."""
+        session = session_for(self, inputs, needed=False)
+        if session is not None:
+            return session.run(self, inputs)
         return super().__call__(inputs if is_tensor_like(inputs) else ops.convert_to_tensor(inputs))
 
     def call(self, inputs: Any) -> Any:
@@ -110,6 +114,15 @@ class Discretization(BuiltinLayer):
         boundaries = np.asarray(self.bin_boundaries, "float32")
         depth = len(boundaries) + 1
         return encode(ops.digitize(inputs, boundaries), self.output_mode, depth, self.output_dtype)
+
+    def as_front(self) -> dict[str, Any]:
+        """Return what the layer does, for an artifact."""
+        boundaries = np.asarray(self.bin_boundaries, "float32").tolist()
+        return {"op": "bins", "boundaries": boundaries, "mode": self.output_mode}
+
+    def output_for(self, inputs: Any) -> KerasTensor:
+        """Return the KerasTensor of the output for tensors of any kind."""
+        return self.compute_output_spec(inputs)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the encoding."""

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.artifacts.fingerprint import crossed, fingerprint
 from graphc.keras import ops
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.layers.preprocessing.encoding import check_output_mode, encode
-from graphc.keras.layers.preprocessing.fingerprint import MASK, farmhash64, fingerprint_cat64
 from graphc.keras.layers.preprocessing.host_layer import HostLayer, as_texts
-
-START = 0xDECAFCAFFE  # TensorFlow's default key of hashed crosses
 
 
 class HashedCrossing(HostLayer):
@@ -60,10 +58,14 @@ class HashedCrossing(HostLayer):
                 "All `HashedCrossing` inputs should have shape `()`, `(batch_size,)` or "
                 f"`(batch_size, 1)`, the same for all. Received: shapes {sorted(shapes)}"
             )
-        columns = [[_fingerprint(item) for item in feature.ravel()] for feature in features]
-        bins = [_crossed(row) % self.num_bins for row in zip(*columns, strict=True)]
+        columns = [[fingerprint(item) for item in feature.ravel().tolist()] for feature in features]
+        bins = [crossed(row) % self.num_bins for row in zip(*columns, strict=True)]
         indices = ops.convert_to_tensor(np.array(bins, "int32").reshape(shape))
         return encode(indices, self.output_mode, self.num_bins, self.compute_dtype)
+
+    def as_front(self) -> dict[str, Any]:
+        """Return what the layer does, for an artifact."""
+        return {"op": "cross", "bins": self.num_bins, "mode": self.output_mode}
 
     def _check_several(self, inputs: Any) -> None:
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
@@ -113,14 +115,3 @@ def _feature(value: Any) -> np.ndarray:
         "All `HashedCrossing` inputs should have an integer or string dtype. "
         f"Received: dtype {array.dtype}"
     )
-
-
-def _fingerprint(item: Any) -> int:
-    return farmhash64(item.encode()) if isinstance(item, str) else int(item) & MASK
-
-
-def _crossed(row: Sequence[int]) -> int:
-    found = START
-    for part in row:
-        found = fingerprint_cat64(found, part)
-    return found

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from graphc.artifacts.fingerprint import hash_buckets
 from graphc.keras import ops
 from graphc.keras.engine.settings import floatx
 from graphc.keras.engine.tensor import KerasTensor
-from graphc.keras.layers.preprocessing.buckets import check_salt, hash_buckets
 from graphc.keras.layers.preprocessing.encoding import check_output_mode, encode
 from graphc.keras.layers.preprocessing.host_layer import HostLayer, as_texts
+from graphc.keras.layers.preprocessing.salts import check_salt
 
 
 class Hashing(HostLayer):
@@ -69,6 +70,13 @@ class Hashing(HostLayer):
             bins = np.where(values == self.mask_value, 0, bins + 1)
         indices = ops.convert_to_tensor(bins.astype("int32"))
         return encode(indices, self.output_mode, self.num_bins, self.dtype)
+
+    def as_front(self) -> dict[str, Any]:
+        """Return what the layer does, for an artifact."""
+        return {
+            "op": "hash", "bins": self.num_bins, "mask": self.mask_value, "salt": self.salt,
+            "mode": self.output_mode,
+        }  # fmt: skip
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the encoding, as Keras announces it."""

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from graphc.keras.engine.host import HostTensor, current_session
+from graphc.keras.engine.host import HostSession, HostTensor, current_session
 from graphc.keras.engine.scope import current_trace
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.engine.tensor import KerasTensor, Symbol
@@ -41,8 +41,8 @@ class HostLayer(BuiltinLayer):
         leaves = flatten(inputs)
         if any(isinstance(leaf, KerasTensor) for leaf in leaves):
             return super().__call__(inputs, *args, **kwargs)
-        session = current_session()
-        if session is not None and session.trace is current_trace() and self.runs_on_host:
+        session = session_for(self, inputs, self.runs_on_host)
+        if session is not None:
             return session.run(self, inputs)
         if not any(isinstance(leaf, SYMBOLIC) for leaf in leaves):
             return self.call(inputs, *args, **kwargs)
@@ -62,6 +62,14 @@ class HostLayer(BuiltinLayer):
     def output_for(self, inputs: Any) -> KerasTensor:
         """Return the KerasTensor of the output for tensors of any kind."""
         return self.compute_output_spec(map_structure(_symbolic, inputs))
+
+
+def session_for(layer: Any, inputs: Any, needed: bool) -> HostSession | None:
+    """Return the session that is to run a layer, which needs it or not; None where none is."""
+    session = current_session()
+    if session is None or session.trace is not current_trace():
+        return None
+    return session if needed or session.wants(layer, inputs) else None
 
 
 def _symbolic(leaf: Any) -> KerasTensor:

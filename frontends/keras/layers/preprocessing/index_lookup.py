@@ -9,12 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from graphc.artifacts.fingerprint import hash_buckets
 from graphc.keras import ops
 from graphc.keras.engine.settings import floatx
 from graphc.keras.engine.tensor import KerasTensor
 from graphc.keras.engine.version import structural_change
-from graphc.keras.layers.preprocessing.buckets import check_salt, hash_buckets
 from graphc.keras.layers.preprocessing.encoding import check_output_mode, encode
+from graphc.keras.layers.preprocessing.salts import check_salt
 from graphc.keras.layers.preprocessing.saved_lookup import SavedLookup
 from graphc.keras.layers.preprocessing.vocabulary import Table, TokenCounts, listed, without_special
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.keras.engine.settings import floatx
 from graphc.keras.layers.preprocessing.host_layer import HostLayer
 from graphc.keras.layers.preprocessing.vocabulary import listed
 from graphc.keras.saving.contexts import is_carrying
@@ -40,6 +41,19 @@ class SavedLookup(HostLayer):
         if not is_carrying():
             return config
         return {**config, "learnt": self.learnt(), "has_input_vocabulary": self.was_given}
+
+    def as_front(self) -> dict[str, Any]:
+        """Return what the layer does, for an artifact."""
+        weighted = self.output_mode == "tf_idf"
+        return {
+            "op": "lookup", "tokens": self.get_vocabulary(include_special_tokens=False),
+            "oov": self.num_oov_indices, "oov_token": self.oov_token, "mask": self.mask_token,
+            "mode": self.output_mode, "depth": 0 if self.output_mode == "int" else self.depth,
+            "weights": self.weights_of_tokens.tolist() if weighted else None, "float": floatx(),
+            "integers": self.vocabulary_dtype != "string", "invert": self.invert,
+            "remainder": self.vocabulary_dtype != "string" and self.oov_method == "floormod",
+            "salt": self.salt, "encoding": getattr(self, "encoding", "utf-8"),
+        }  # fmt: skip
 
     @property
     def was_given(self) -> bool:

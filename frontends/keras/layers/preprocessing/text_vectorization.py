@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from graphc.artifacts.strings import SPLIT, STANDARDIZE, with_ngrams
 from graphc.keras import ops
 from graphc.keras.engine.settings import floatx
 from graphc.keras.engine.tensor import KerasTensor
@@ -14,13 +15,7 @@ from graphc.keras.layers.preprocessing.host_layer import HostLayer
 from graphc.keras.layers.preprocessing.index_lookup import FORMER_MODES, batches_of
 from graphc.keras.layers.preprocessing.saved_lookup import plain_list
 from graphc.keras.layers.preprocessing.string_lookup import StringLookup
-from graphc.keras.layers.preprocessing.tokenizing import (
-    SPLIT,
-    STANDARDIZE,
-    split_texts,
-    standardized,
-    with_ngrams,
-)
+from graphc.keras.layers.preprocessing.tokenizing import split_texts, standardized
 from graphc.keras.saving import deserialize_keras_object
 from graphc.keras.saving.contexts import is_carrying
 
@@ -231,6 +226,24 @@ class TextVectorization(HostLayer):
         if self._output_mode != "tf_idf":
             return ops.convert_to_tensor(counts.astype("int32"))
         return ops.convert_to_tensor(counts.astype(floatx()) * self._lookup_layer.weights_of_tokens)
+
+    def as_front(self) -> dict[str, Any]:
+        """Return what the layer does, for an artifact.
+
+        Raises:
+            ValueError: it calls a function of the user's, which data cannot describe.
+        """
+        for argument, value in (("standardize", self._standardize), ("split", self._split)):
+            if callable(value):
+                raise ValueError(
+                    f"Layer '{self.name}' cannot be exported: expected `{argument}` to be None or "
+                    f"a name, for an artifact holds no code. Received: {argument}={value!r}"
+                )
+        return {
+            "op": "vectorize", "standardize": self._standardize, "split": self._split,
+            "ngrams": self._ngrams, "length": self._output_sequence_length,
+            "lookup": self._lookup_layer.as_front(),
+        }  # fmt: skip
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the output; an unknown number of tokens is None."""

@@ -1,25 +1,14 @@
-"""Texts into tokens: standardizing, splitting, n-grams; TensorFlow's rules, which are ASCII's."""
+"""Texts into tokens: standardizing and splitting; TensorFlow's rules, which are ASCII's."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from graphc.artifacts.strings import SPLIT, STANDARDIZE
 from graphc.keras.layers.preprocessing.host_layer import as_texts
-
-LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-NO_PUNCTUATION = dict.fromkeys(map(ord, "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"))
-WORD = re.compile(r"[^ \t\n\v\f\r]+")
-
-STANDARDIZE: dict[str, dict[int, int | None]] = {
-    "lower": {**LOWER},
-    "strip_punctuation": {**NO_PUNCTUATION},
-    "lower_and_strip_punctuation": {**LOWER, **NO_PUNCTUATION},
-}
-SPLIT: dict[str, Callable[[str], list[str]]] = {"whitespace": WORD.findall, "character": list}
 
 
 def standardized(texts: Any, standardize: Any, encoding: str) -> np.ndarray:
@@ -47,17 +36,6 @@ def split_texts(texts: np.ndarray, split: Any, encoding: str) -> list[list[str]]
     found = split(flat.astype("U"))
     rows = found.tolist() if hasattr(found, "tolist") else list(found)
     return [as_texts(list(row), encoding).tolist() for row in rows]
-
-
-def with_ngrams(tokens: list[str], widths: Sequence[int] | None) -> list[str]:
-    """Return the n-grams of tokens, joined by spaces: all of the first width, then the next."""
-    if widths is None:
-        return tokens
-    return [
-        " ".join(tokens[start : start + width])
-        for width in widths
-        for start in range(len(tokens) - width + 1)
-    ]
 
 
 def _each(array: np.ndarray, function: Callable[[str], str]) -> np.ndarray:

@@ -3,18 +3,51 @@
 Sources: FarmHash by Geoff Pike (the `Fingerprint64` that is frozen for ever, which TensorFlow's
 `strings.to_hash_bucket_fast` uses); Aumasson and Bernstein (2012) for SipHash, which
 `to_hash_bucket_strong` uses; TensorFlow's crosses of features chain fingerprints with
-`fingerprint_cat64`.
+`fingerprint_cat64`. Needs NumPy alone, and is copied along with the loader of artifacts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 MASK = (1 << 64) - 1
 K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 CAT_MULTIPLIER = 0xC6A4A7935BD1E995
 SIP_START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
+START = 0xDECAFCAFFE  # TensorFlow's default key of hashed crosses
 Pair = tuple[int, int]
+
+
+def hash_buckets(values: np.ndarray, buckets: int, salt: Sequence[int] | None = None) -> np.ndarray:
+    """Return a bucket below `buckets` for every string or integer: int64, of the same shape.
+
+    Integers are hashed as their decimal digits. With a `salt` of two integers the hash is SipHash
+    under that key, else FarmHash64.
+    """
+    items = values.ravel().tolist()
+    known = {item: _bucket(item, buckets, salt) for item in set(items)}
+    return np.array([known[item] for item in items], "int64").reshape(values.shape)
+
+
+def fingerprint(item: str | int) -> int:
+    """The fingerprint of a string; an integer is its own."""
+    return farmhash64(item.encode()) if isinstance(item, str) else int(item) & MASK
+
+
+def crossed(parts: Sequence[int]) -> int:
+    """The fingerprint of several fingerprints in this order."""
+    found = START
+    for part in parts:
+        found = fingerprint_cat64(found, part)
+    return found
+
+
+def _bucket(item: Any, buckets: int, salt: Sequence[int] | None) -> int:
+    data = item if isinstance(item, bytes) else str(item).encode()
+    return (farmhash64(data) if salt is None else siphash64(data, salt)) % buckets
 
 
 def farmhash64(data: bytes) -> int:
