@@ -221,5 +221,8 @@ RULES: dict[str, Rule] = {
     "shape.digitize": _lookup(0),
     "shape.isin": _lookup(0),
     "shape.full_like": rule(_like),
-    "signal.rfft": first_operand(_vectors, zero=False),
+    **dict.fromkeys(
+        ("signal.rfft", "signal.stft", "signal.extract_sequences"),
+        first_operand(_vectors, zero=False),
+    ),
 }
