@@ -3,7 +3,8 @@
 from setuptools import find_packages, setup
 
 ROOTS = {"graphc": "graphc", "graphc.kernels": "kernels"}
-ROOTS |= {f"graphc.{name}": f"frontends/{name}" for name in ("keras", "tensorflow")}
+FRONTENDS = ("flax", "keras", "keras_tuner", "sklearn", "tensorflow")
+ROOTS |= {f"graphc.{name}": f"frontends/{name}" for name in FRONTENDS}
 packages = [
     name
     for root, folder in ROOTS.items()

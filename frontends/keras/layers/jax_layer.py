@@ -19,6 +19,7 @@ from graphc.keras.engine.opaque import opaque_call
 from graphc.keras.engine.scope import current_trace, entered
 from graphc.keras.engine.settings import is_float_dtype
 from graphc.keras.engine.variable import Variable
+from graphc.keras.layers.linen_config import deserialize_module, serialize_module
 from graphc.keras.random import SeedGenerator
 from graphc.keras.random.seed_generator import draw_seed
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
@@ -185,7 +186,12 @@ class FlaxLayer(JaxLayer):
         method: the module's method to call, or a function that takes the module first; it takes
             `inputs` and perhaps `training`. `__call__` when None.
         variables: the module's first variables, as `module.init` returns them.
+
+    A module without `get_config` is written by its fields, and made anew from them where its class
+    is registered (`keras.saving.register_keras_serializable`) or is one of Linen's own.
     """
+
+    from_config_is_raw = True  # a module has a form of its own in it
 
     def __init__(
         self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any
@@ -231,20 +237,21 @@ class FlaxLayer(JaxLayer):
     def get_config(self) -> dict[str, Any]:
         """Return the module and the method; one that is bound to the module by its name."""
         method = self.method
-        if getattr(method, "__self__", None) is self.module and method is not None:
+        owner = getattr(method, "__self__", None)
+        if isinstance(owner, type(self.module)) and owner == self.module:  # equal modules will do
             method = method.__name__
         config = super().get_config()
         del config["call_fn"], config["init_fn"]
         return {
             **config,
-            "module": serialize_keras_object(self.module),
+            "module": serialize_module(self.module),
             "method": serialize_keras_object(method),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a layer from `get_config()`."""
-        module = deserialize_keras_object(config["module"])
+        module = deserialize_module(config["module"])
         method = config["method"]
         bound = isinstance(method, str)
         method = getattr(module, method) if bound else deserialize_keras_object(method)
@@ -265,7 +272,8 @@ def _arguments(function: Any, name: str, allowed: tuple[str, ...]) -> tuple[str,
     unknown = [argument for argument in found if argument not in allowed]
     if unknown:
         raise ValueError(
-            f"Unsupported argument in `{name}`. Expected some of {allowed}. Received: {unknown}"
+            f"Unsupported argument in `{name}`: `{unknown[0]}`. Expected some of {allowed}. "
+            f"Received: arguments {found}"
         )
     return found
 

@@ -1,0 +1,25 @@
+"""Real Keras on JAX, the oracle of some of these tests; and quick compiles for all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import pytest
+
+
+@pytest.fixture(scope="session")
+def keras() -> Any:
+    """Real Keras on JAX; skipped, saying so, where it is not installed."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    return pytest.importorskip("keras", reason="the oracle, real Keras, is not installed")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _quick_compiles() -> Iterator[None]:
+    """Compile fast rather than well: each case compiles several programs and runs them once."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
