@@ -9,17 +9,17 @@ from typing import Any
 
 from graphc.keras.callbacks.callback import Logs
 from graphc.keras.callbacks.saving_callback import SavingCallback
-from graphc.keras.engine.structure import map_structure
-from graphc.runtime.device import put_copy
-
-WEIGHTS = ("trainable_variables", "non_trainable_variables")
+from graphc.keras.saving.checkpoints import content_of, orbax
 
 
 class OrbaxCheckpoint(SavingCallback):
     """Saves the model's state, with Orbax, after every epoch or every `save_freq` steps.
 
-    A checkpoint holds `pytree`, the tree of `model.get_state_tree()`, and `model_config`, the
-    configuration as JSON. Its number is that of the epoch, or of the steps done so far.
+    A checkpoint holds `pytree`, the tree of `model.get_state_tree()`, `model_config`, the
+    configuration as JSON, and `assets`, the layers' files, where there are any. Its number is that
+    of the epoch, or of the steps done so far. Arrays that lie on several devices are written in
+    their parts. `keras.saving.load_model(directory)` and `model.load_weights(directory)` read the
+    last one that is whole.
 
     Args:
         directory: folder of the checkpoints.
@@ -56,8 +56,8 @@ class OrbaxCheckpoint(SavingCallback):
         self.max_to_keep = max_to_keep
         self.save_on_background = save_on_background
         self.save_weights_only = save_weights_only
-        self._waiting: list[Any] = []
-        self._orbax = _orbax()
+        self._waiting: Any = None
+        self._orbax = orbax()
         self.checkpointer = self._opened()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -71,9 +71,9 @@ class OrbaxCheckpoint(SavingCallback):
 
     def wait_until_finished(self) -> None:
         """Return when all files are written."""
-        for response in self._waiting:
-            response.result()
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.result()
 
     def is_multihost_enabled(self) -> bool:
         """Whether several hosts train together."""
@@ -96,10 +96,11 @@ class OrbaxCheckpoint(SavingCallback):
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
         if self.save_best_only and not self._is_best(logs):
             return
+        self.wait_until_finished()  # and raise what went wrong with the last one
         number = epoch if batch is None else int(self.model.optimizer.iterations)
-        content = self._content()
+        content = content_of(self.model, self.save_weights_only)
         if self.save_on_background:
-            self._waiting.append(self.checkpointer.save_checkpointables_async(number, content))
+            self._waiting = self.checkpointer.save_checkpointables_async(number, content)
         else:
             self.checkpointer.save_checkpointables(number, content)
         self._report(epoch, f"saved checkpoint {number} to {self.directory}")
@@ -117,20 +118,3 @@ class OrbaxCheckpoint(SavingCallback):
             return False
         self.best = current
         return True
-
-    def _content(self) -> dict[str, Any]:
-        # Copies: the next steps overwrite these arrays while the files are being written.
-        tree = map_structure(put_copy, self.model.get_state_tree())
-        if self.save_weights_only:
-            return {"pytree": {kind: tree[kind] for kind in WEIGHTS}}
-        return {"pytree": tree, "model_config": {"config": self.model.to_json()}}
-
-
-def _orbax() -> Any:
-    try:
-        import orbax.checkpoint as orbax  # noqa: PLC0415 - takes seconds, and few need it
-    except ImportError as error:
-        raise ImportError(
-            "OrbaxCheckpoint needs the `orbax-checkpoint` package: pip install orbax-checkpoint"
-        ) from error
-    return orbax.v1

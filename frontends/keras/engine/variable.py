@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from graphc.keras.engine.allowance import claim
 from graphc.keras.engine.name_scope import path_of
 from graphc.keras.engine.scope import current_scope, entered
 from graphc.keras.engine.settings import auto_name, is_float_dtype, standardize_dtype
@@ -73,6 +74,8 @@ class Variable(TensorOperators):
         self.overwrite_with_gradient = False
         self.regularizer: Any = None
         self.constraint: Any = None
+        if shape is not None and callable(initializer):
+            claim(self.path, shape, np.dtype(standardize_dtype(dtype)).itemsize)
         value = _initial_value(initializer, shape, dtype)
         self.shape: tuple[int, ...] = tuple(value.shape)
         self.dtype = standardize_dtype(value.dtype)

@@ -116,7 +116,9 @@ class LayerWeights:
         Raises:
             ValueError: their number differs, or a shape.
         """
-        variables = tracking.own_variables(self)
+        self._load_variables(tracking.own_variables(self), store)
+
+    def _load_variables(self, variables: list[Variable], store: Mapping[str, Any]) -> None:
         if len(store) != len(variables):
             never = "" if self.built else " It was never built, so it has no variables yet."
             raise ValueError(

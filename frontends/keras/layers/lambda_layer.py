@@ -100,6 +100,10 @@ class Lambda(BuiltinLayer):
         for name in FUNCTIONS:
             if name in config:
                 config[name] = deserialize_keras_object(config[name], custom_objects, safe_mode)
+            if isinstance(config.get(name), type):  # calling it would make an object of it
+                raise ValueError(
+                    f"Expected `{name}` to be a function. Received: the class {config[name]}"
+                )
         if isinstance(config.get("output_shape"), list):
             config["output_shape"] = tuple(config["output_shape"])
         arguments = config.get("arguments")

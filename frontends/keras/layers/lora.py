@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from graphc.keras import initializers, ops
+from graphc.keras.engine.tracking import own_variables
 from graphc.keras.layers.builtin import BuiltinLayer
 
 if TYPE_CHECKING:
@@ -49,9 +53,11 @@ class LowRank(BuiltinLayer):
             raise AttributeError(f"You must build the layer before accessing `{self.adapted}`.")
         if not self.lora_enabled:
             return self._weight
+        return ops.cast(self._merged(), self.compute_dtype)
+
+    def _merged(self) -> Any:
         product = ops.matmul(self._lora("a"), self._lora("b"))
-        scale = self.lora_alpha / self.lora_rank
-        return ops.cast(ops.add(self._weight, scale * product), self.compute_dtype)
+        return ops.add(self._weight, (self.lora_alpha / self.lora_rank) * product)
 
     def enable_lora(
         self,
@@ -102,6 +108,34 @@ class LowRank(BuiltinLayer):
 
     def _lora(self, part: str) -> Variable:
         return getattr(self, f"lora_{self.adapted}_{part}")
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put the variables in a store, by their place; the weight with its adaptation added."""
+        if not self.lora_enabled:
+            super().save_own_variables(store)
+            return
+        for place, variable in enumerate(self._saved_variables()):
+            merged = variable is self._weight
+            store[str(place)] = np.asarray(self._merged()) if merged else variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Set the variables from a store; the adaptation, which is in the weight, becomes zero.
+
+        Raises:
+            ValueError: their number differs, or a shape.
+        """
+        if not self.lora_enabled:
+            super().load_own_variables(store)
+            return
+        self._load_variables(self._saved_variables(), store)
+        for part in ("a", "b"):
+            variable = self._lora(part)
+            variable.assign(np.zeros(variable.shape, "float32"))
+
+    def _saved_variables(self) -> list[Variable]:
+        """Return the variables of a file in their order, which the adaptation does not change."""
+        thin = {id(self._lora("a")), id(self._lora("b"))}
+        return [variable for variable in own_variables(self) if id(variable) not in thin]
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, those of the adaptation if there is one."""

@@ -35,9 +35,12 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         custom_objects: classes and functions by name that are not registered.
 
     Raises:
-        ValueError: the text names a class that is not known.
+        ValueError: the text names a class that is not known, is no JSON, or goes too deep.
     """
-    return deserialize_keras_object(modern(json.loads(json_string)), custom_objects)
+    try:
+        return deserialize_keras_object(modern(json.loads(json_string)), custom_objects)
+    except RecursionError as error:
+        raise ValueError("The configuration goes too deep.") from error
 
 
 def model_from_configuration(config: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -16,8 +17,10 @@ from typing import IO, Any
 
 import h5py
 
+from graphc.keras.engine.allowance import allowing
 from graphc.keras.release import __version__
-from graphc.keras.saving.hdf5 import EXPANSION, FileFormatError, opened
+from graphc.keras.saving.hdf5 import EXPANSION, SMALL, FileFormatError, opened
+from graphc.keras.saving.seal import SEAL, folder_digest
 from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from graphc.keras.saving.state import load_state, save_state
 from graphc.keras.saving.stores import Reader, Writer
@@ -25,7 +28,10 @@ from graphc.keras.saving.stores import Reader, Writer
 CONFIG, METADATA, VARIABLES, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
 IN_MEMORY = 1 << 28  # bytes of variables above which a temporary file holds them
 LARGEST_TEXT = 1 << 28  # bytes of configuration
-DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, OSError)
+# What wrong values of a configuration raise deep inside a layer.
+UNFIT = (TypeError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError)
+LIBRARIES = ("graphc", "jax", "jaxlib", "ml_dtypes", "numpy", "optax")
 LARGEST_ASSET = 1 << 28  # bytes up to which an asset may be compressed by any factor
 
 
@@ -52,17 +58,34 @@ def write_archive(model: Any, file: Path | IO[bytes]) -> None:
 
 def write_folder(model: Any, folder: Path) -> None:
     """Write a model into a folder, in the layout of the archive."""
-    texts = {METADATA: _metadata(), CONFIG: json.dumps(serialize_keras_object(model))}
+    text = json.dumps(serialize_keras_object(model))
     (folder / ASSETS).mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    (folder / CONFIG).write_text(text, encoding="utf-8")
     with h5py.File(folder / VARIABLES, "w") as variables:
         save_state(model, Writer(variables), folder / ASSETS)
+    digest = {SEAL: folder_digest(folder, METADATA)}
+    (folder / METADATA).write_text(_metadata(**digest), encoding="utf-8")
 
 
-def _metadata() -> str:
+def check_folder(folder: Path) -> None:
+    """Compare a folder with the digest in it, where there is one.
+
+    Raises:
+        FileFormatError: they differ.
+    """
+    path = folder / METADATA
+    metadata = config_of(path.read_bytes(), path) if path.is_file() else {}
+    if SEAL in metadata and metadata[SEAL] != folder_digest(folder, METADATA):
+        raise FileFormatError(
+            f"{folder} is damaged, or was changed by hand: it does not match the digest that was "
+            f"saved with it. To read it all the same, delete '{SEAL}' from its {METADATA}."
+        )
+
+
+def _metadata(**more: str) -> str:
     saved = datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
-    return json.dumps({"keras_version": __version__, "date_saved": saved, "written_by": "graphc"})
+    about = {"keras_version": __version__, "date_saved": saved, "written_by": "graphc"}
+    return json.dumps(about | more)
 
 
 def config_of(text: bytes | str, what: Any) -> dict[str, Any]:
@@ -88,23 +111,60 @@ def model_of(
     custom_objects: dict[str, Any] | None,
     compiled: bool,
     safe_mode: bool,
+    size: int,
 ) -> Any:
-    """Return the model of a configuration; `what` names the file.
+    """Return the model of a configuration.
+
+    Args:
+        config: as `config_of` returns it.
+        what: the file, for errors.
+        custom_objects: classes and functions by name, before the registered ones.
+        compiled: whether to compile the model as it was.
+        safe_mode: refuse functions that are stored as bytecode.
+        size: bytes of the file, which bound those of the variables.
 
     Raises:
-        ValueError: it describes no model, or goes too deep.
+        ValueError: it describes no model, goes too deep, or wants far larger variables than the
+            file could hold.
     """
     if not compiled:
         config = {**config, "compile_config": None}
-    try:
+    with describing(what), allowing(max(SMALL, EXPANSION * size), what):
         model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
-    except RecursionError as error:
-        raise ValueError(f"The configuration in {what} goes too deep.") from error
     if not hasattr(model, "compile_from_config"):
         raise ValueError(
             f"Expected the configuration of a model in {what}. Received: {type(model).__name__}"
         )
     return model
+
+
+@contextmanager
+def describing(what: Any) -> Iterator[None]:
+    """Say of a configuration of which nothing can be made that it is one; `what` names the file.
+
+    What a user's own class raises stays as it is.
+    """
+    try:
+        yield
+    except RecursionError as error:
+        raise ValueError(f"The configuration in {what} goes too deep.") from error
+    except UNFIT as error:
+        if _in_users_code(error):
+            raise
+        raise ValueError(
+            f"The configuration in {what} describes no model: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _in_users_code(error: Exception) -> bool:
+    """Return whether an error passed through code that belongs to no library."""
+    trace = error.__traceback__
+    while trace is not None:
+        root = trace.tb_frame.f_globals.get("__name__", "").split(".")[0]
+        if root not in LIBRARIES and root not in sys.stdlib_module_names:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 @contextmanager

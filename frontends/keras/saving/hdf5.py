@@ -60,7 +60,7 @@ def group_at(parent: Any, path: str) -> h5py.Group | None:
     """
     found = parent
     for part in path.split("/"):
-        if part not in found:
+        if not _holds(found, part):
             return None
         found = _member(found, part)
         if not isinstance(found, h5py.Group):
@@ -78,7 +78,7 @@ def array_at(group: h5py.Group, name: str) -> np.ndarray:
     """
     folder, _, last = name.rpartition("/")
     parent = group_at(group, folder) if folder else group
-    if parent is None or last not in parent:
+    if parent is None or not _holds(parent, last):
         raise KeyError(name)
     found = _member(parent, last)
     if not isinstance(found, h5py.Dataset):
@@ -90,6 +90,25 @@ def array_at(group: h5py.Group, name: str) -> np.ndarray:
         if found.dtype.kind in NUMERIC:
             return np.asarray(found[()])
     raise FileFormatError(f"{_place(found)}: expected numbers. Received: dtype {found.dtype}")
+
+
+def _holds(group: Any, name: str) -> bool:
+    with reading(_place(group)):
+        return name in group
+
+
+def needed_array(group: h5py.Group, name: str) -> np.ndarray:
+    """Return the numbers of a data set that the file itself names.
+
+    Raises:
+        FileFormatError: there is none, or `array_at` refuses it.
+    """
+    try:
+        return array_at(group, name)
+    except KeyError as error:
+        raise FileFormatError(
+            f"{_place(group)}: the file names the numbers '{name}'. Received: none of that name"
+        ) from error
 
 
 def names_of(group: h5py.Group) -> list[str]:
@@ -142,7 +161,9 @@ def check_dataset(dataset: h5py.Dataset) -> None:
             f"{_place(dataset)}: expected numbers in this file. Received: a data set whose "
             "numbers lie in other files"
         )
-    declared = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
+    if dataset.shape is None:
+        raise FileFormatError(f"{_place(dataset)}: expected numbers. Received: an empty data set")
+    declared = math.prod(dataset.shape) * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if declared > SMALL and declared > EXPANSION * stored:
         raise FileFormatError(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ import h5py
 import numpy as np
 
 from graphc.keras.release import __version__
-from graphc.keras.saving.archive import config_of, model_of
-from graphc.keras.saving.hdf5 import FileFormatError, array_at, group_at, names_in, put, reading
+from graphc.keras.saving.archive import config_of, describing, model_of
+from graphc.keras.saving.hdf5 import FileFormatError, group_at, names_in, needed_array, put, reading
 from graphc.keras.saving.legacy_config import compile_arguments, modern
+from graphc.keras.saving.names import built_in
 from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
@@ -48,9 +50,26 @@ def save_model(model: Any, path: Path, include_optimizer: bool) -> None:
 
 
 def _training_config(compiled: dict[str, Any]) -> dict[str, Any]:
-    names = ("loss", "loss_weights", "metrics", "weighted_metrics")
-    config = {name: compiled.get(name) for name in names}
+    names = ("loss_weights", "metrics", "weighted_metrics")
+    config = {"loss": _full_names(compiled.get("loss"))}
+    config |= {name: compiled.get(name) for name in names}
     return config | {"optimizer_config": compiled["optimizer"]}
+
+
+def _full_names(loss: Any) -> Any:
+    """Return what `compile` was given as losses, without "mse" and the like: Keras reads none."""
+    if isinstance(loss, str):
+        return _built_in_name(loss)
+    if isinstance(loss, list):
+        return [_full_names(item) for item in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {key: _full_names(item) for key, item in loss.items()}
+    return loss
+
+
+def _built_in_name(loss: str) -> str:
+    function = built_in(loss, "keras.losses")
+    return loss if function is None else function.__name__
 
 
 def _put_texts(group: Any) -> None:
@@ -67,11 +86,22 @@ def _save_weights(group: h5py.Group, model: Any) -> None:
 
 
 def _put_all(group: h5py.Group, variables: list[Any]) -> None:
-    _put_names(group, "weight_names", [variable.path for variable in variables])
-    for variable in variables:
+    names = _told_apart([variable.path for variable in variables])
+    _put_names(group, "weight_names", names)
+    for name, variable in zip(names, variables, strict=True):
         value = variable.numpy()
         wide = value.astype("float32") if variable.dtype == "bfloat16" else value
-        put(group, variable.path, wide)  # Keras reads bfloat16 from `.keras` files alone
+        put(group, name, wide)  # Keras reads bfloat16 from `.keras` files alone
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Return names of which each is used once: an optimizer may give two variables the same."""
+    seen: Counter[str] = Counter()
+    found: list[str] = []
+    for name in names:
+        found.append(f"{name}_{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return found
 
 
 def _put_names(group: h5py.Group, name: str, texts: list[str]) -> None:
@@ -92,8 +122,10 @@ def load_model(path: Path, custom_objects: Any, compiled: bool, safe_mode: bool)
         ValueError: it holds no model, names what is not known, or is damaged.
     """
     with read(path) as file:
-        config = modern(_json(file, "model_config", path))
-        model = model_of(config, path, custom_objects, compiled, safe_mode)
+        with describing(path):
+            config = modern(_json(file, "model_config", path))
+        size = path.stat().st_size
+        model = model_of(config, path, custom_objects, compiled, safe_mode, size)
         weights = group_at(file, WEIGHTS)
         if weights is None:
             raise FileFormatError(f"Expected a group '{WEIGHTS}' in {path}. Received: none")
@@ -117,14 +149,15 @@ def _compile(model: Any, file: h5py.File, path: Path, custom_objects: Any, safe_
             f"{path} does not say how its model was compiled: call `compile()`.", stacklevel=5
         )
         return
-    config = compile_arguments(_json(file, "training_config", path))
-    model.compile(**deserialize_keras_object(config, custom_objects, safe_mode))
+    with describing(path):
+        config = compile_arguments(_json(file, "training_config", path))
+        model.compile(**deserialize_keras_object(config, custom_objects, safe_mode))
     slots = group_at(file, SLOTS)
     if slots is None or not model.built:
         return
     model.optimizer.build(model.trainable_variables)
     names = names_in(slots, "weight_names")
-    store = {str(place): array_at(slots, name) for place, name in enumerate(names)}
+    store = {str(place): needed_array(slots, name) for place, name in enumerate(names)}
     model.optimizer.load_own_variables(store)
 
 
@@ -175,14 +208,14 @@ def _saved(group: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
         layer = group_at(group, name)
         if layer is None:
             raise FileFormatError(f"The file names a layer '{name}'. Received: no group of it")
-        yield name, [array_at(layer, weight) for weight in names_in(layer, "weight_names")]
+        yield name, [needed_array(layer, weight) for weight in names_in(layer, "weight_names")]
 
 
 def _own_pairs(group: Any, model: Any, skip_mismatch: bool) -> Pairs:
     own = group_at(group, OWN)
     if own is None:
         return []
-    values = [array_at(own, name) for name in names_in(own, "weight_names")]
+    values = [needed_array(own, name) for name in names_in(own, "weight_names")]
     return _matched(_own(model), values, f"model '{model.name}' itself", skip_mismatch)
 
 

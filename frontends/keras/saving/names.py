@@ -26,6 +26,7 @@ FUNCTIONS = (
 )
 PLACES = {"InputLayer": "keras.layers", "SeedGenerator": "keras.random"}
 RENAMED = {"Functional": "Model"}
+LOOKUPS_BY_NAME = ("get", "serialize", "deserialize")  # of every family: no part of a model
 EXPORTED = {"GroupedQueryAttention": "GroupQueryAttention"}  # the class's name: its public one
 
 
@@ -63,7 +64,7 @@ def find_object(name: str, module: str | None, custom_objects: dict[str, Any] | 
     if found is not None:
         return found
     if module is None or module == "builtins" or module.split(".")[0] == "keras":
-        found = _built_in(name.rsplit(">", maxsplit=1)[-1], module or "keras")
+        found = built_in(name.rsplit(">", maxsplit=1)[-1], module or "keras")
     if found is not None:
         return found
     near = difflib.get_close_matches(name.rsplit(">", maxsplit=1)[-1], _known(), 3)
@@ -74,7 +75,10 @@ def find_object(name: str, module: str | None, custom_objects: dict[str, Any] | 
     )
 
 
-def _built_in(name: str, module: str) -> Any:
+def built_in(name: str, module: str) -> Any:
+    """Return the class or function of a public module, or of any where it says none; or None."""
+    if name in LOOKUPS_BY_NAME:
+        return None
     name = RENAMED.get(name) or EXPORTED.get(name, name)
     family = module.removeprefix("keras").removeprefix(".")
     searched = [family] if family in FAMILIES else ["", *FAMILIES]

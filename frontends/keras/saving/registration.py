@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 REGISTERED: dict[str, Any] = {}
 _NAMES: dict[Any, str] = {}
+PROVIDED = {"graphc>NnxLayer": "graphc.flax"}  # what a part of graphc registers once imported
 _SCOPED: ContextVar[dict[str, Any] | None] = ContextVar("graphc_custom_objects", default=None)
 
 
@@ -19,11 +21,13 @@ def register_keras_serializable(
     """Register the decorated class or function under `package>name`.
 
     Raises:
-        ValueError: a class without `get_config`.
+        ValueError: a class with neither `get_config` nor the fields of a dataclass, as the modules
+            of `flax.linen` have them.
     """
 
     def decorate(item: Any) -> Any:
-        if inspect.isclass(item) and not hasattr(item, "get_config"):
+        described = hasattr(item, "get_config") or hasattr(item, "__dataclass_fields__")
+        if inspect.isclass(item) and not described:
             raise ValueError(
                 "Cannot register a class that does not have a get_config() method. "
                 f"Received: {item}"
@@ -45,6 +49,8 @@ def get_registered_object(
     name: str, custom_objects: dict[str, Any] | None = None, module_objects: Any = None
 ) -> Any:
     """Return what a name stands for: scoped, given, registered, then built in; or None."""
+    if name in PROVIDED and name not in REGISTERED:
+        importlib.import_module(PROVIDED[name])
     for source in (_SCOPED.get(), custom_objects, REGISTERED, module_objects):
         if source and name in source:
             return source[name]

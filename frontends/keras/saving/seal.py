@@ -48,6 +48,19 @@ def read(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
+def folder_digest(folder: Path, leaving_out: str) -> str:
+    """Return a digest of all files below a folder but the one of that name in it."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != leaving_out:
+            found.update(f"{name}\0{path.stat().st_size}\0".encode())
+            with path.open("rb") as file:
+                while block := file.read(CHUNK):
+                    found.update(block)
+    return found.hexdigest()
+
+
 def _digest(file: h5py.File) -> str:
     found = hashlib.sha256()
     items: list[str] = ["/"]

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from graphc.keras.saving.hdf5 import array_at, group_at, put
+from graphc.keras.saving.hdf5 import array_at, group_at, names_of, put
 
 OLD_ROOT = "_layer_checkpoint_dependencies"  # what Keras 2.13 called `layers`
 
@@ -56,10 +56,10 @@ class Found(Mapping[str, np.ndarray]):
         return array_at(self._group, key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(() if self._group is None else self._group)
+        return iter(() if self._group is None else names_of(self._group))
 
     def __len__(self) -> int:
-        return 0 if self._group is None else len(self._group)
+        return 0 if self._group is None else len(names_of(self._group))
 
 
 class Writer:

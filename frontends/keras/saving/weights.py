@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from graphc.keras.saving import legacy
+from graphc.keras.saving import checkpoints, legacy
 from graphc.keras.saving.archive import load_archived, opened_archive
 from graphc.keras.saving.overwriting import may_write
 from graphc.keras.saving.seal import read, written
@@ -61,8 +61,8 @@ def load_weights(
 
     Args:
         model: a built model.
-        filepath: a `.weights.h5` or `.weights.json` file, a `.keras` file, or an `.h5` or `.hdf5`
-            file of older Keras.
+        filepath: a `.weights.h5` or `.weights.json` file, a `.keras` file, an `.h5` or `.hdf5`
+            file of older Keras, or a folder of Orbax checkpoints (the last one) or one of them.
         skip_mismatch: warn of layers that do not fit, and load the others.
         by_name: of an older file, load into the layers that are named as in the file.
         objects_to_skip: layers (or others) that keep their weights.
@@ -73,15 +73,16 @@ def load_weights(
     """
     path = Path(filepath)
     name = path.name
-    old = name.endswith(LEGACY) and not name.endswith(PLAIN)
-    if not old and not name.endswith((PLAIN, SHARDED, WHOLE)):
+    steps = checkpoints.is_checkpoint(path)
+    old = not steps and name.endswith(LEGACY) and not name.endswith(PLAIN)
+    if not steps and not old and not name.endswith((PLAIN, SHARDED, WHOLE)):
         raise ValueError(
             f"Expected a file that ends in `{PLAIN}`, `{SHARDED}`, `{WHOLE}`, or `.h5` or `.hdf5` "
-            f"of older Keras. Received: filepath={filepath}"
+            f"of older Keras, or a folder of Orbax checkpoints. Received: filepath={filepath}"
         )
     if by_name is not None and not old:
         raise ValueError(f"`by_name` is for `.h5` files of older Keras. Received: {filepath}")
-    if objects_to_skip is not None and not name.endswith((PLAIN, SHARDED)):
+    if objects_to_skip is not None and (steps or not name.endswith((PLAIN, SHARDED))):
         raise ValueError(f"`objects_to_skip` is for `{PLAIN}` files. Received: {filepath}")
     if not path.exists():
         raise FileNotFoundError(f"There is no weights file {path}.")
@@ -90,7 +91,9 @@ def load_weights(
         return
     _check_built(model, "loaded")
     skip = tuple(objects_to_skip or ())
-    if name.endswith(WHOLE):
+    if steps:
+        checkpoints.load_weights(model, path, skip_mismatch)
+    elif name.endswith(WHOLE):
         with opened_archive(path) as archive:
             load_archived(model, archive, path, skip_mismatch=skip_mismatch, assets=False)
     elif name.endswith(SHARDED):

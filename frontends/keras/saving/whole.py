@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from graphc.atomic import replacing
-from graphc.keras.saving import legacy
+from graphc.keras.saving import checkpoints, legacy
 from graphc.keras.saving.archive import (
     ASSETS,
     CONFIG,
     VARIABLES,
+    check_folder,
     config_of,
     load_archived,
     model_of,
@@ -108,7 +109,8 @@ def load_model(
     was registered, and `custom_objects`.
 
     Args:
-        filepath: a `.keras` file or folder, an `.h5` or `.hdf5` file, or a binary file object.
+        filepath: a `.keras` file or folder, an `.h5` or `.hdf5` file, a folder of Orbax
+            checkpoints (the last one is read) or one of them, or a binary file object.
         custom_objects: classes and functions by name, before the registered ones.
         compile: whether to compile it as it was, the optimizer's state included.
         safe_mode: refuse functions that are stored as bytecode.
@@ -121,10 +123,12 @@ def load_model(
     path = Path(filepath)
     if path.is_dir() and (path / CONFIG).exists():
         return _from_folder(path, custom_objects, compile, safe_mode)
+    if checkpoints.is_checkpoint(path):
+        return checkpoints.load_model(path, custom_objects, compile, safe_mode)
     if path.suffix not in (".keras", *LEGACY):
         raise ValueError(
-            "File format not supported: expected a `.keras` file or folder, or an `.h5` file of "
-            f"older Keras. Received: filepath={filepath}"
+            "File format not supported: expected a `.keras` file or folder, an `.h5` file of older "
+            f"Keras, or a folder of Orbax checkpoints. Received: filepath={filepath}"
         )
     if not path.is_file():
         raise ValueError(f"File not found: filepath={filepath}.")
@@ -136,15 +140,20 @@ def load_model(
 def _from_archive(file: Any, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:
     with opened_archive(file) as archive:
         text = read_text(archive, CONFIG, file)
-        model = model_of(config_of(text, file), file, custom_objects, compiled, safe_mode)
+        config = config_of(text, file)
+        size = sum(member.compress_size for member in archive.infolist())
+        model = model_of(config, file, custom_objects, compiled, safe_mode, size)
         load_archived(model, archive, file)
     return model
 
 
 def _from_folder(folder: Path, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:
     _check_inside(folder)
-    text = (folder / CONFIG).read_text(encoding="utf-8")
-    model = model_of(config_of(text, folder), folder, custom_objects, compiled, safe_mode)
+    check_folder(folder)
+    text = (folder / CONFIG).read_bytes()
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    config = config_of(text, folder)
+    model = model_of(config, folder, custom_objects, compiled, safe_mode, size)
     assets = folder / ASSETS
     with opened(folder / VARIABLES, folder / VARIABLES) as variables:
         load_state(model, Reader(variables), assets if assets.is_dir() else None)
