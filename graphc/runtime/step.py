@@ -197,14 +197,14 @@ def make_program(
     """Return a new program of a step, all choices made."""
     tell_plan(step.graph, target)
     graph, prepared = _divided(step, form, target, options)
-    body = _body(step, graph, update, target, shuffled)
+    body = step_body(step, graph, update, target, shuffled)
     run_logs = lower(step.logs, plan(step.logs, target))
 
     def run(carry: Any, shared: Any, data: Arrays, order: Any, begin: Any, end: Any) -> Any:
         def one(index: Any, carry: Any) -> Any:
             return body(index, carry, data, order, shared)
 
-        carry = _restarted(carry, step, shared.fresh)
+        carry = restarted(carry, step, shared.fresh)
         carry = one(begin, carry) if form == "step" else lax.fori_loop(begin, end, one, carry)
         if step.mode == "predict":
             return carry, run_logs((), (), ())[0]
@@ -232,7 +232,7 @@ def _divided(
     return serve, Prepared(prepare, Jitted(run, compiler_options=dict(options.values) or None))
 
 
-def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
+def restarted(carry: Any, step: Step, fresh: Any) -> Any:
     """Return the carry with the metrics' state at zero, where the run starts afresh."""
     if step.watched:
         carry = carry.replace(bad=jnp.int32(-1))
@@ -247,9 +247,10 @@ def _restarted(carry: Any, step: Step, fresh: Any) -> Any:
     )
 
 
-def _body(
+def step_body(
     step: Step, graph: Graph, update: Update | None, target: Target, shuffled: bool
 ) -> Callable[..., Any]:
+    """Return one step as a pure function (index, carry, data, order, shared) -> carry."""
     forward = lower(graph, plan(graph, target))
 
     def train(index: Any, carry: TrainState, data: Any, order: Any, shared: Shared) -> Any:

@@ -1,0 +1,143 @@
+"""A training as a value, what becomes of it, and the programs that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphc.keras.engine.structure import map_structure
+from graphc.keras.training.arrays import Rows
+from graphc.keras.training.runs import Part, plan_parts
+from graphc.keras.training.tracer import TracedStep
+from graphc.runtime.data import capacity_for, epoch_order
+from graphc.runtime.lanes import Stretch
+from graphc.runtime.step import Mode
+
+Logs = dict[str, float]
+Values = dict[int, np.ndarray]  # by the identity of a variable
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One training to be done.
+
+    Attributes:
+        model: compiled; its weights are where the training begins. Lanes may share it.
+        rows: all data.
+        chosen: the numbers of the rows to train on.
+        batch: rows in a step.
+        epochs: passes at most.
+        seed: of the order of the rows.
+        shuffle: whether there is such an order.
+        held: the numbers of the rows to evaluate on after each epoch, for logs "val_*".
+        stop: is called after each epoch with its number, from 0, and its logs; True ends the lane.
+    """
+
+    model: Any
+    rows: Rows
+    chosen: np.ndarray
+    batch: int
+    epochs: int
+    seed: int = 0
+    shuffle: bool = True
+    held: np.ndarray | None = None
+    stop: Callable[[int, Logs], bool] | None = None
+
+
+@dataclass(eq=False)
+class Trained:
+    """What became of a lane: the model's variables after it, and the logs of its epochs."""
+
+    lane: Lane
+    variables: Values
+    history: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    epochs: int = 0
+
+    def into(self, model: Any) -> None:
+        """Set the variables of a model: the lane's own, or one built in the same way."""
+        mine, theirs = variables_of(self.lane.model), variables_of(model)
+        for one, other in zip(mine, theirs, strict=True):
+            if id(one) in self.variables:
+                other.assign(self.variables[id(one)])
+        if getattr(model.optimizer, "use_ema", False):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+
+    def note(self, logs: Logs) -> None:
+        """Append the logs of an epoch."""
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+
+def variables_of(model: Any) -> list[Any]:
+    """Return everything that training changes, in an order that equal models share."""
+    return [*model.variables, *model.metrics_variables, *model.optimizer.variables]
+
+
+def some_rows(rows: Rows, count: int) -> Rows:
+    """Return so many rows that stand for others: their shapes and dtypes, not their numbers."""
+
+    def stand_in(leaf: Any) -> Any:
+        return None if leaf is None else np.broadcast_to(leaf[:1], (count, *leaf.shape[1:]))
+
+    return Rows(*map_structure(stand_in, rows.structure))
+
+
+def parts_of(lane: Lane, mode: Mode, chosen: np.ndarray) -> list[Part]:
+    """Return the programs of one pass over rows of a lane."""
+    rows = some_rows(lane.rows, len(chosen))
+    return plan_parts(lane.model._programs, lane.model, mode, rows, lane.batch, shuffled=True)
+
+
+def _stretches(parts: Iterable[Part]) -> tuple[Stretch, ...]:
+    return tuple(Stretch(part.bound.program, part.steps, part.offset) for part in parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A lane with the programs of its epochs, and the numbers that they read."""
+
+    lane: Lane
+    traced: TracedStep
+    tested: TracedStep | None
+    stretches: tuple[Stretch, ...]
+    tests: tuple[Stretch, ...]
+
+    @classmethod
+    def of(cls, lane: Lane) -> Ready:
+        """Trace the steps of a lane, where its model has no such trace yet."""
+        parts = parts_of(lane, "train", lane.chosen)
+        tests = [] if lane.held is None else parts_of(lane, "test", lane.held)
+        tested = tests[0].bound.traced if tests else None
+        return cls(lane, parts[0].bound.traced, tested, _stretches(parts), _stretches(tests))
+
+    @property
+    def key(self) -> Any:
+        """Equal for lanes of one program."""
+        parts = tuple((id(s.program), s.steps, s.offset) for s in (*self.stretches, *self.tests))
+        counts = self.lane.rows.count, capacity_for(len(self.lane.chosen), self.lane.batch)
+        held = self.lane.held
+        return parts, counts, None if held is None else capacity_for(len(held), self.lane.batch)
+
+    def variables(self) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return what a step of training changes: parameters, state, slots."""
+        slots = self.lane.model.optimizer.variables
+        return list(self.traced.params), list(self.traced.state), list(slots)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the numbers of the rows in the order of an epoch [capacity]."""
+        chosen, lane = self.lane.chosen, self.lane
+        capacity = capacity_for(len(chosen), lane.batch)
+        if not lane.shuffle:
+            return padded(chosen, capacity)
+        order = np.asarray(epoch_order(lane.seed, epoch, len(chosen), capacity))
+        return padded(chosen[order[: len(chosen)]], capacity)
+
+
+def padded(numbers: np.ndarray, capacity: int) -> np.ndarray:
+    """Return the numbers of rows as an order; what follows them is never looked at."""
+    order = np.zeros(capacity, np.int32)
+    order[: len(numbers)] = numbers
+    return order
