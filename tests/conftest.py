@@ -64,6 +64,8 @@ SAMPLED = {
     "oracle/test_mixed_precision.py": 2,
     "oracle/test_models.py": 4,
     "oracle/test_optimizers.py": 2,
+    "sklearn/test_check_estimator.py": 6,
+    "sklearn/test_mlp_same_as_sklearn.py": 2,
 }
 
 

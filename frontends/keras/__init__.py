@@ -29,6 +29,7 @@ from graphc.keras import (
     tree,
     utils,
     visualization,
+    wrappers,
 )
 from graphc.keras.backend.devices import device
 from graphc.keras.engine.dtype_policy import DTypePolicy, FloatDTypePolicy
@@ -61,5 +62,5 @@ __all__ = [
     "datasets", "device", "distribution", "dtype_policies", "initializers", "layers", "losses",
     "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
     "quantizers", "random", "regularizers", "remat", "saving", "tree", "utils", "version",
-    "visualization", "wiring",
+    "visualization", "wiring", "wrappers",
 ]  # fmt: skip

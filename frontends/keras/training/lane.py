@@ -20,6 +20,14 @@ Logs = dict[str, float]
 Values = dict[int, np.ndarray]  # by the identity of a variable
 
 
+@dataclass(frozen=True)
+class Next:
+    """What follows an epoch: the end of the training, or other values of some variables."""
+
+    ends: bool = False
+    changes: Values = field(default_factory=dict[int, np.ndarray])
+
+
 @dataclass(frozen=True, eq=False)
 class Lane:
     """One training to be done.
@@ -33,7 +41,8 @@ class Lane:
         seed: of the order of the rows.
         shuffle: whether there is such an order.
         held: the numbers of the rows to evaluate on after each epoch, for logs "val_*".
-        stop: is called after each epoch with its number, from 0, and its logs; True ends the lane.
+        orders: the numbers of the rows in the order of an epoch, for another one than `fit`'s.
+        after: is called after each epoch with its number, from 0, and its logs.
     """
 
     model: Any
@@ -44,7 +53,8 @@ class Lane:
     seed: int = 0
     shuffle: bool = True
     held: np.ndarray | None = None
-    stop: Callable[[int, Logs], bool] | None = None
+    orders: Callable[[int], np.ndarray] | None = None
+    after: Callable[[int, Logs], Next] | None = None
 
 
 @dataclass(eq=False)
@@ -58,7 +68,8 @@ class Trained:
 
     def into(self, model: Any) -> None:
         """Set the variables of a model: the lane's own, or one built in the same way."""
-        mine, theirs = variables_of(self.lane.model), variables_of(model)
+        model.optimizer.build(model.trainable_variables)
+        mine, theirs = _lasting(self.lane.model), _lasting(model)
         for one, other in zip(mine, theirs, strict=True):
             if id(one) in self.variables:
                 other.assign(self.variables[id(one)])
@@ -74,6 +85,12 @@ class Trained:
 def variables_of(model: Any) -> list[Any]:
     """Return everything that training changes, in an order that equal models share."""
     return [*model.variables, *model.metrics_variables, *model.optimizer.variables]
+
+
+def _lasting(model: Any) -> list[Any]:
+    """Return what of a model outlives its metrics, in an order that equal models share."""
+    weights = [*model.trainable_variables, *model.non_trainable_variables]
+    return [*weights, *model.optimizer.variables]
 
 
 def some_rows(rows: Rows, count: int) -> Rows:
@@ -97,13 +114,20 @@ def _stretches(parts: Iterable[Part]) -> tuple[Stretch, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """A lane with the programs of its epochs, and the numbers that they read."""
+    """A lane with the programs of its epochs, and the numbers that its model had when it was made.
+
+    So a model can be set to other numbers for the next lane.
+    """
 
     lane: Lane
     traced: TracedStep
     tested: TracedStep | None
     stretches: tuple[Stretch, ...]
     tests: tuple[Stretch, ...]
+    values: Values
+    scalars: tuple[np.float32, ...]
+    test_scalars: tuple[np.float32, ...]
+    hyper: dict[str, float]
 
     @classmethod
     def of(cls, lane: Lane) -> Ready:
@@ -111,7 +135,12 @@ class Ready:
         parts = parts_of(lane, "train", lane.chosen)
         tests = [] if lane.held is None else parts_of(lane, "test", lane.held)
         tested = tests[0].bound.traced if tests else None
-        return cls(lane, parts[0].bound.traced, tested, _stretches(parts), _stretches(tests))
+        traced, model = parts[0].bound.traced, lane.model
+        return cls(
+            lane, traced, tested, _stretches(parts), _stretches(tests),
+            {id(v): np.array(v.value) for v in variables_of(model)}, traced.read_scalars(),
+            () if tested is None else tested.read_scalars(), model.optimizer.scalars(),
+        )  # fmt: skip
 
     @property
     def key(self) -> Any:
@@ -130,6 +159,8 @@ class Ready:
         """Return the numbers of the rows in the order of an epoch [capacity]."""
         chosen, lane = self.lane.chosen, self.lane
         capacity = capacity_for(len(chosen), lane.batch)
+        if lane.orders is not None:
+            return padded(lane.orders(epoch), capacity)
         if not lane.shuffle:
             return padded(chosen, capacity)
         order = np.asarray(epoch_order(lane.seed, epoch, len(chosen), capacity))

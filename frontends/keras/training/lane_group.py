@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import jax
 import numpy as np
 
-from graphc.keras.training.lane import Logs, Ready, Trained, Values, padded, variables_of
+from graphc.keras.training.lane import Logs, Next, Ready, Trained, padded
 from graphc.keras.training.tracer import TracedStep
 from graphc.runtime.data import capacity_for
 from graphc.runtime.device import put
@@ -25,7 +25,6 @@ class Slot:
 
     ready: Ready | None = None
     trained: Trained | None = None
-    values: Values = field(default_factory=dict[int, np.ndarray])  # before the training
     changed: bool = False
 
 
@@ -41,7 +40,6 @@ class Group:
         update = self.first.lane.model.optimizer.structure()
         self.program = epoch_program(self.first.stretches, update, self.own)
         self.tests = self.first.tests and epoch_program(self.first.tests, None, self.own)
-        self.initial: dict[int, Values] = {}  # by model
         self.carry: TrainState | None = None
 
     def run(self) -> Iterator[Trained]:
@@ -63,26 +61,19 @@ class Group:
             if not self.waiting:
                 break
             slot.ready, slot.changed = self.waiting.popleft(), True
-            slot.values = self._initial(slot.ready.lane.model)
             slot.trained = Trained(slot.ready.lane, {})
         if any(slot.changed for slot in self.slots):
             self._place()
         return any(slot.trained is not None for slot in self.slots)
 
-    def _initial(self, model: Any) -> Values:
-        if id(model) not in self.initial:
-            self.initial[id(model)] = {id(v): np.asarray(v.value) for v in variables_of(model)}
-        return self.initial[id(model)]
-
     def _place(self) -> None:
         """Put what new trainings begin with in their slots."""
         ready = [slot.ready or self.first for slot in self.slots]
-        known = [slot.values or self._initial(self.first.lane.model) for slot in self.slots]
         groups = []
         for number in range(3):
             columns = zip(*(one.variables()[number] for one in ready), strict=True)
             arrays = [
-                np.stack([values[id(v)] for values, v in zip(known, column, strict=True)])
+                np.stack([one.values[id(v)] for one, v in zip(ready, column, strict=True)])
                 for column in columns
             ]
             groups.append(arrays)
@@ -93,7 +84,7 @@ class Group:
                 for before, new in zip(old, groups, strict=True)
             ]
         self.carry = TrainState(*(tuple(map(put, arrays)) for arrays in groups))
-        self.shared = self._numbers(ready, [one.traced for one in ready], train=True)
+        self.shared = _numbers(ready, training=True)
         if self.rows_differ:
             self.data = _stacked_data(ready, self.own)
         for slot in self.slots:
@@ -105,20 +96,6 @@ class Group:
             if slot.changed:
                 whole[number] = new[number]
         return whole
-
-    def _numbers(
-        self, ready: Sequence[Ready], traced: Sequence[TracedStep], *, train: bool
-    ) -> Shared:
-        count = len(ready)
-        rows = [one.lane.chosen if train else one.lane.held for one in ready]
-        scalars = zip(*(one.read_scalars() for one in traced), strict=True)
-        hyper = [one.lane.model.optimizer.scalars() for one in ready] if train else [{}] * count
-        return Shared(
-            np.array([0 if each is None else len(each) for each in rows], np.int32),
-            np.zeros(count, np.int32), np.ones(count, bool),
-            tuple(np.stack(column) for column in scalars),
-            {name: np.array([each[name] for each in hyper], np.float32) for name in hyper[0]},
-        )  # fmt: skip
 
     def _epoch(self) -> list[Logs]:
         """Do an epoch of every slot; return its logs."""
@@ -140,7 +117,6 @@ class Group:
     def _tested(self, program: LanesProgram, active: np.ndarray) -> list[Logs]:
         """Return the logs of the rows that are held back."""
         ready = [slot.ready or self.first for slot in self.slots]
-        tested = [one.tested or self.first.tested for one in ready]
         assert self.carry is not None
         assert self.first.tested is not None
         held = [one.lane.held for one in ready if one.lane.held is not None]
@@ -150,15 +126,14 @@ class Group:
         params = tuple(now[id(v)] for v in self.first.tested.params)
         # Copies: the run takes them over, and metrics begin anew in any case.
         state = tuple(put(np.array(now[id(v)])) for v in self.first.tested.state)
-        shared = self._numbers(ready, [t for t in tested if t is not None], train=False)
-        shared = shared.replace(params=params)
+        shared = _numbers(ready, training=False).replace(params=params)
         _, values = program.run(TrainState(state=state), shared, self.data, order, active)
         return _by_lane(self.first.tested, jax.device_get(values), len(self.slots))
 
     def _now(self, carry: TrainState) -> dict[int, Any]:
         """Return the arrays of all lanes by the variables of the first one's model."""
         groups = zip(self.first.variables(), (carry.params, carry.state, carry.slots), strict=True)
-        before = self._initial(self.first.lane.model)
+        before = self.first.values
         whole = {name: np.stack([value] * len(self.slots)) for name, value in before.items()}
         return whole | {
             id(variable): array
@@ -175,9 +150,10 @@ class Group:
                 continue
             trained.note(mine)
             trained.epochs += 1
-            stop = trained.lane.stop
-            stopped = stop is not None and stop(trained.epochs - 1, mine)
-            if not stopped and trained.epochs < trained.lane.epochs:
+            after = trained.lane.after
+            follows = Next() if after is None else after(trained.epochs - 1, mine)
+            self._change(number, ready, follows)
+            if not follows.ends and trained.epochs < trained.lane.epochs:
                 continue
             host = host or self._on_host()
             for variables, arrays in zip(ready.variables(), host, strict=True):
@@ -186,10 +162,38 @@ class Group:
             slot.trained = None
             yield trained
 
+    def _change(self, number: int, ready: Ready, follows: Next) -> None:
+        """Set variables of a lane that go on with other values."""
+        if not follows.changes:
+            return
+        assert self.carry is not None
+        groups = [list(self.carry.params), list(self.carry.state), list(self.carry.slots)]
+        for variables, arrays in zip(ready.variables(), groups, strict=True):
+            for place, variable in enumerate(variables):
+                if id(variable) in follows.changes:
+                    array = np.array(arrays[place])
+                    array[number] = follows.changes[id(variable)]
+                    arrays[place] = put(array)
+        self.carry = TrainState(*map(tuple, groups))
+
     def _on_host(self) -> list[list[np.ndarray]]:
         assert self.carry is not None
         groups = (self.carry.params, self.carry.state, self.carry.slots)
         return [[np.array(array) for array in arrays] for arrays in groups]
+
+
+def _numbers(ready: Sequence[Ready], *, training: bool) -> Shared:
+    """Return what the steps of each lane read."""
+    count = len(ready)
+    rows = [one.lane.chosen if training else one.lane.held for one in ready]
+    scalars = zip(*(r.scalars if training else r.test_scalars for r in ready), strict=True)
+    names = ready[0].hyper if training else ()
+    return Shared(
+        np.array([0 if each is None else len(each) for each in rows], np.int32),
+        np.zeros(count, np.int32), np.ones(count, bool),
+        tuple(np.stack(column) for column in scalars),
+        {name: np.array([one.hyper[name] for one in ready], np.float32) for name in names},
+    )  # fmt: skip
 
 
 def _shared_data(group: Sequence[Ready]) -> tuple[tuple[bool, ...], tuple[Any, ...]]:

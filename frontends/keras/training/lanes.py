@@ -2,9 +2,9 @@
 
 A search trains the same few models again and again, with other numbers and on other rows. Here a
 training is a value (`Lane`); `train` sorts them by the programs of their steps, and gives each
-program as many lanes as fit the processor's cache. A lane that ends makes room for the next
-training, so early stopping saves time, and any number of trainings takes bounded memory. A step of
-a small model uses one core of a CPU, so there are as many such programs at work as cores.
+program as many lanes as fit. A lane that ends makes room for the next training, so early stopping
+saves time, and any number of trainings takes bounded memory. A step of a small model uses one core
+of a CPU, so there are as many such programs at work as cores.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from graphc.memory import kept
 from graphc.runtime.stream import fits
 
 MOST = 128  # lanes of one program; more gain nothing
-CACHE = 1 << 20  # bytes of weights and slots that lanes share on a CPU: more would leave its cache
-MEMORY = 1 << 30  # and on other devices
+MEMORY = 1 << 30  # bytes of weights and slots that they may take
 LARGEST = 2e8  # FLOPs of a lane's forward step from which lanes gain nothing
 
 
@@ -46,7 +45,7 @@ def reason_against(lane: Lane) -> str | None:
     return None
 
 
-def train(lanes: Sequence[Lane], done: Callable[[Trained], None] | None = None) -> list[Trained]:
+def train(lanes: Sequence[Ready], done: Callable[[Trained], None] | None = None) -> list[Trained]:
     """Do every training; return what became of them, in the same order.
 
     Args:
@@ -54,8 +53,7 @@ def train(lanes: Sequence[Lane], done: Callable[[Trained], None] | None = None) 
         done: called with each when it has ended.
     """
     groups: dict[Any, list[Ready]] = {}
-    for lane in lanes:
-        ready = Ready.of(lane)
+    for ready in lanes:
         groups.setdefault(ready.key, []).append(ready)
     found: dict[Lane, Trained] = {}
     for group in groups.values():
@@ -63,7 +61,7 @@ def train(lanes: Sequence[Lane], done: Callable[[Trained], None] | None = None) 
             found[trained.lane] = trained
             if done is not None:
                 done(trained)
-    return [found[lane] for lane in lanes]
+    return [found[ready.lane] for ready in lanes]
 
 
 def _run(group: Sequence[Ready]) -> Iterator[Trained]:
@@ -90,9 +88,9 @@ def _cores() -> int:
 def _lanes_for(ready: Ready, count: int, platform: str) -> tuple[int, int]:
     """Return how many lanes a program has, and how often it has to be filled."""
     each = 1 + sum(int(v.value.nbytes) for v in variables_of(ready.lane.model))
-    room = CACHE if platform == "cpu" else MEMORY
-    turns = -(-count // max(1, min(MOST, room // each)))
-    if platform == "cpu":
-        turns = -(-turns // _cores()) * _cores() if turns > 1 else turns
-    size = -(-count // turns)
+    most = max(1, min(MOST, MEMORY // each))
+    turns = -(-count // most)
+    if platform == "cpu":  # each core has a program of its own
+        turns = -(-turns // _cores()) * _cores()
+    size = -(-count // min(turns, count))
     return size, -(-count // size)

@@ -1,0 +1,199 @@
+"""An estimator and a fold as a lane: what a training begins with, and how its estimator gets it."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from graphc.keras.training.arrays import Rows
+from graphc.keras.training.lane import Lane, Next, Ready, Trained
+from graphc.sklearn.fold_model import FoldModel
+from graphc.sklearn.folds import Fold
+from graphc.sklearn.known import Give, key_of
+from graphc.sklearn.mlp_base import MLPBase
+from graphc.sklearn.mlp_network import Network
+from graphc.sklearn.mlp_training import Orders, Plan, Progress
+from graphc.sklearn.routing import names_of
+from graphc.sklearn.seeding import shuffle_seed
+from graphc.sklearn.wrapper import KerasEstimator
+
+QUIET = {"verbose": 0, "validation_split": 0.0}  # options of `fit` that ask for nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A training that is ready to be a lane.
+
+    Attributes:
+        ready: the lane.
+        key: what its estimator will ask for.
+        x: the rows that will be predicted, in the form that the model takes; None for none.
+        give: makes of the trained lane, and of its outputs for `x`, what fits an estimator.
+    """
+
+    ready: Ready
+    key: Any
+    x: Any
+    give: Callable[[Trained, Any], Give]
+
+
+def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) -> Made | str:
+    """Return a wrapper's training as a lane, or why it cannot be one.
+
+    `models` holds the candidate's model once it is built: every fold begins with its weights.
+    """
+    plan = estimator.fit_plan()
+    asks = {name for name, value in plan.options.items() if value != QUIET.get(name)}
+    if asks or estimator.warm_start:
+        return f"it asks for {', '.join(sorted(asks)) or 'warm_start'}"
+    X, y = fold.train()
+    key = key_of(estimator, X, y)
+    data = estimator.prepare(X, y)
+    model = _model(estimator, data, models)
+    rows, whole = estimator.rows(data, model), _whole(estimator, fold, model, models)
+    x = fold.agreed(None if whole is None else whole.x, data.x)
+    shared = Rows(
+        x, fold.agreed(whole and whole.y, rows.y),
+        fold.agreed(whole and whole.sample_weight, rows.sample_weight),
+    )  # fmt: skip
+    seed = random.getrandbits(32) if plan.seed is None else shuffle_seed(plan.seed)
+    lane = Lane(
+        model, shared, fold.chosen, min(plan.batch_size, len(fold.chosen)), plan.epochs, seed,
+        plan.shuffle,
+    )  # fmt: skip
+    places = fold.kept.places(x, fold.parts())
+
+    def give(trained: Trained, outputs: Any) -> Give:
+        def fitted(asking: Any, X: Any, y: Any) -> Any:
+            asking.prepare(X, y)
+            return asking.take_over(FoldModel(trained, outputs, places), trained.history)
+
+        return fitted
+
+    return Made(Ready.of(lane), key, x, give)
+
+
+def _model(estimator: KerasEstimator, data: Any, models: dict[Any, Any]) -> Any:
+    """Return the candidate's model; a builder that looks at the data makes one for each fold."""
+    builder = estimator._builder()
+    if {"X", "y"} & set(names_of(builder)[0] if callable(builder) else ()):
+        return estimator.build(data)
+    key = "model", data.x.shape[1:], str(estimator.meta().get("classes_"))
+    if key not in models:
+        models[key] = estimator.build(data)
+    return models[key]
+
+
+def _whole(estimator: KerasEstimator, fold: Fold, model: Any, models: dict[Any, Any]) -> Any:
+    """Return all rows as the estimator would prepare them; None where they cannot be."""
+    if fold.scored is None:
+        return None
+    if "whole" not in models:
+        other = clone(estimator)
+        models["whole"] = other, other.prepare(fold.X, fold.y)
+    other, data = models["whole"]
+    return other.rows(data, model)
+
+
+def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | str:
+    """Return a perceptron's training as a lane, or why it cannot be one."""
+    if estimator.solver == "lbfgs" or estimator.early_stopping or estimator.verbose:
+        asks = "lbfgs" if estimator.solver == "lbfgs" else "early stopping or printing"
+        return f"it asks for {asks}"
+    estimator._validate_params()
+    X, y = fold.train()
+    key = key_of(estimator, X, y)
+    rows = estimator.prepare(X, y, incremental=False)
+    draws = check_random_state(estimator.random_state)
+    estimator.begin(draws)
+    train = estimator.parts(rows, draws).train
+    plan = estimator.plan(train.count)
+    shared = _shared(estimator, fold, train, models)
+    network = _network(estimator, plan, fold)
+    progress, orders = estimator._progress, Orders(train.count, draws, plan.shuffle)
+    progress.rate = plan.rate
+    lane = Lane(
+        network, shared, fold.chosen, plan.batch, plan.epochs,
+        orders=lambda _: fold.chosen[orders.next()],
+        after=lambda _, logs: _after(network, plan, progress, logs["loss"], train.count),
+    )  # fmt: skip
+
+    def give(trained: Trained, outputs: Any) -> Give:
+        del outputs
+
+        def fitted(asking: Any, X: Any, y: Any) -> Any:
+            return _take_over(asking, X, y, network, plan, progress, trained)
+
+        return fitted
+
+    return Made(Ready.of(lane), key, None, give)
+
+
+def _shared(estimator: MLPBase, fold: Fold, train: Rows, models: dict[Any, Any]) -> Rows:
+    whole = None
+    if fold.scored is not None:
+        if "whole" not in models:
+            other = clone(estimator)
+            draws = np.random.RandomState(0)
+            models["whole"] = other.parts(other.prepare(fold.X, fold.y, incremental=False), draws)
+        whole = models["whole"].train
+    return Rows(fold.agreed(whole and whole.x, train.x), fold.agreed(whole and whole.y, train.y))
+
+
+def _network(estimator: MLPBase, plan: Plan, fold: Fold) -> Network:
+    """Return the network of a structure, set to an estimator's numbers and first weights."""
+    key = "network", estimator.structure(), plan.batch
+    network = fold.kept.arrays.setdefault(key, None) or Network(estimator.structure())
+    fold.kept.arrays[key] = network
+    network.set_factors(estimator.factors())
+    network.begin(estimator.coefs_, estimator.intercepts_)
+    network.optimizer.learning_rate = plan.rate
+    return network
+
+
+def _after(network: Network, plan: Plan, progress: Progress, loss: float, rows: int) -> Next:
+    progress.observe(plan, loss, None, rows)
+    rate = progress.rate_after(plan, progress.rate)
+    if rate is None:
+        return Next(ends=True)
+    changes = {}
+    if rate != progress.rate:
+        changes = {id(network.optimizer.learning_rate): np.float32(rate)}
+        progress.rate = rate
+    return Next(ends=progress.epochs >= plan.epochs, changes=changes)
+
+
+def _take_over(
+    asking: MLPBase,
+    X: Any,
+    y: Any,
+    network: Network,
+    plan: Plan,
+    progress: Progress,
+    trained: Trained,
+) -> MLPBase:
+    asking.prepare(X, y, incremental=False)
+    asking.begin(check_random_state(asking.random_state))
+    weights = [trained.variables[id(one)] for one in network.trainable_variables]
+    slots = [trained.variables[id(one)] for one in network._slots]
+    if progress.stale <= plan.patience and progress.epochs >= plan.epochs:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({plan.epochs}) reached and the "
+            "optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    return asking.take_over(weights[0::2], weights[1::2], progress, slots)
+
+
+MAKERS: dict[type, Callable[[Any, Fold, dict[Any, Any]], Made | str]] = {
+    KerasEstimator: keras_lane, MLPBase: mlp_lane,
+}  # fmt: skip

@@ -1,0 +1,152 @@
+"""Searches whose trainings run together find what scikit-learn's own find."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import model_selection
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from graphc import keras
+from graphc.sklearn import (
+    GridSearchCV,
+    KerasClassifier,
+    KerasRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    RandomizedSearchCV,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 5))
+NAMES = np.where(X[:, 0] + X[:, 1] > 0, "yes", "no")
+THREE = np.digitize(X[:, 0], [-0.5, 0.5])
+NUMBERS = X @ np.arange(5.0)
+TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
+
+
+def net(rate: float = 1e-2, units: int = 6, outputs: int = 1) -> Any:
+    last = keras.layers.Dense(outputs, "softmax" if outputs > 1 else "sigmoid")
+    layers = [keras.layers.Dense(units, "relu"), keras.layers.Dropout(0.1), last]
+    model = keras.Sequential([keras.Input((5,)), *layers])
+    loss = "sparse_categorical_crossentropy" if outputs > 1 else "binary_crossentropy"
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    return model
+
+
+def line(rate: float = 1e-2) -> Any:
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model
+
+
+KERAS = {"epochs": 3, "batch_size": 16, "random_state": 0}
+MLP = {"max_iter": 8, "random_state": 0}
+CASES: dict[str, tuple[Any, dict[str, Any], Any, int]] = {
+    "labels": (KerasClassifier(net, rate=1e-2, units=6, **KERAS),
+               {"rate": [1e-3, 1e-2], "units": [4, 6]}, NAMES, 4),
+    "three classes": (KerasClassifier(net, rate=1e-2, outputs=3, **KERAS),
+                      {"rate": [1e-3, 1e-2]}, THREE, 2),
+    "class weights": (KerasClassifier(net, rate=1e-2, class_weight="balanced", **KERAS),
+                      {"rate": [1e-3, 1e-2], "epochs": [1, 3]}, NAMES, 4),
+    "numbers": (KerasRegressor(line, rate=1e-2, **KERAS), {"rate": [1e-3, 1e-2]}, NUMBERS, 2),
+    "pipeline": (make_pipeline(StandardScaler(), KerasClassifier(net, rate=1e-2, **KERAS)),
+                 {"kerasclassifier__rate": [1e-3, 1e-2]}, NAMES, 2),
+    "perceptron": (MLPClassifier(**MLP),
+                   {"alpha": [1e-4, 1.0], "hidden_layer_sizes": [(4,), (3, 3)],
+                    "learning_rate_init": [1e-3, 1e-1]}, NAMES, 8),
+    "adaptive": (MLPRegressor(solver="sgd", learning_rate="adaptive", n_iter_no_change=1, tol=1.0,
+                              **MLP), {"learning_rate_init": [1e-3, 1e-2]}, NUMBERS, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_scores_are_those_of_one_after_another(name: str) -> None:
+    estimator, grid, y, candidates = CASES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        ours = GridSearchCV(estimator, grid, cv=3, return_train_score=True).fit(X, y)
+        theirs = model_selection.GridSearchCV(estimator, grid, cv=3, return_train_score=True)
+        theirs.fit(X, y)
+    assert ours.trainings_.lanes == 3 * candidates
+    assert not ours.trainings_.alone
+    assert ours.cv_results_.keys() == theirs.cv_results_.keys()
+    for key, expected in theirs.cv_results_.items():
+        if key not in (*TIMES, "params") and expected.dtype.kind == "f":
+            np.testing.assert_allclose(ours.cv_results_[key], expected, atol=1e-5, err_msg=key)
+    assert ours.best_params_ == theirs.best_params_
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+def test_folds_that_are_drawn_are_drawn_once() -> None:
+    folds = model_selection.StratifiedKFold(3, shuffle=True)  # other folds with every call
+    search = GridSearchCV(KerasClassifier(net, rate=1e-2, **KERAS), {"rate": [1e-2]}, cv=folds)
+    search.fit(X, NAMES)
+    assert search.cv is folds
+    assert search.trainings_.lanes == 3
+
+
+def test_several_scores_and_own_scorers_see_predictions() -> None:
+    def own(estimator: Any, X: Any, y: Any) -> float:
+        return float(np.mean(estimator.predict_proba(X)[:, 1]))
+
+    estimator, grid = KerasClassifier(net, rate=1e-2, **KERAS), {"rate": [1e-3, 1e-2]}
+    scoring = {"accuracy": "accuracy", "auc": "roc_auc", "own": own}
+    ours = GridSearchCV(estimator, grid, cv=3, scoring=scoring, refit="auc").fit(X, NAMES)
+    theirs = model_selection.GridSearchCV(estimator, grid, cv=3, scoring=scoring, refit="auc")
+    theirs.fit(X, NAMES)
+    for name in scoring:
+        key = f"mean_test_{name}"
+        np.testing.assert_allclose(ours.cv_results_[key], theirs.cv_results_[key], atol=1e-5)
+
+
+def test_a_random_search_draws_the_same_candidates() -> None:
+    space = {"rate": [1e-4, 1e-3, 1e-2, 1e-1], "units": [3, 4, 5, 6]}
+    estimator = KerasClassifier(net, rate=1e-2, units=6, **KERAS)
+    ours, theirs = (
+        search(estimator, space, n_iter=3, cv=3, random_state=1, refit=False).fit(X, NAMES)
+        for search in (RandomizedSearchCV, model_selection.RandomizedSearchCV)
+    )
+    assert ours.cv_results_["params"] == theirs.cv_results_["params"]
+    assert ours.trainings_.lanes == 9
+
+
+def refuses(rate: float = 1e-2) -> Any:
+    if rate > 1:
+        raise ValueError("no such rate")
+    return net(rate)
+
+
+def test_a_builder_that_raises_fails_its_trial_alone() -> None:
+    estimator = KerasClassifier(refuses, rate=1e-2, **KERAS)
+    search = GridSearchCV(estimator, {"rate": [1e-2, 5.0]}, cv=3, error_score=-1.0)
+    with pytest.warns(Warning, match="3 fits failed"):
+        search.fit(X, NAMES)
+    good, bad = search.cv_results_["mean_test_score"]
+    assert bad == -1.0 < good
+    assert search.trainings_.lanes == 3
+    assert sum(search.trainings_.alone.values()) == 3
+    assert "3 trainings as lanes" in str(search.trainings_)
+
+
+@pytest.mark.parametrize(("option", "reason"), [
+    ({"validation_split": 0.2}, "it asks for validation_split"),
+    ({"warm_start": True}, "it asks for warm_start"),
+])  # fmt: skip
+def test_what_asks_for_more_is_trained_alone(option: dict[str, Any], reason: str) -> None:
+    estimator = KerasClassifier(net, rate=1e-2, **KERAS, **option)
+    search = GridSearchCV(estimator, {"rate": [1e-2]}, cv=3).fit(X, NAMES)
+    assert dict(search.trainings_.alone) == {reason: 3}
+
+
+def test_wrong_names_and_empty_grids_are_errors() -> None:
+    estimator = KerasClassifier(net, rate=1e-2, **KERAS)
+    with pytest.raises(ValueError, match="raet"):
+        GridSearchCV(estimator, {"raet": [1e-2]}, cv=3, error_score="raise").fit(X, NAMES)
+    with pytest.raises(ValueError, match=r"empty|non-empty"):
+        GridSearchCV(estimator, {"rate": []}, cv=3).fit(X, NAMES)
