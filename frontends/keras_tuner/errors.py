@@ -1,0 +1,41 @@
+"""What may go wrong in a search: a trial that failed, or a mistake that ends the search."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+EXTRA = "pip install 'graphc-compiler[tuner]'"
+
+
+class FailedTrialError(Exception):
+    """Raise it in `build`, `fit` or `run_trial` to mark the trial failed, without another try."""
+
+
+class FatalError(Exception):
+    """Raise it in a trial to end the search: other errors only fail the trial."""
+
+
+class FatalValueError(FatalError, ValueError):
+    """A value that no trial can work with; ends the search."""
+
+
+class FatalTypeError(FatalError, TypeError):
+    """A type that no trial can work with; ends the search."""
+
+
+class FatalRuntimeError(FatalError, RuntimeError):
+    """A state that no trial can work in; ends the search."""
+
+
+def need(package: str, purpose: str) -> ModuleType:
+    """Return an optional package.
+
+    Raises:
+        ImportError: it is not installed; the message names the extra that brings it.
+    """
+    try:
+        return import_module(package)
+    except ImportError as error:
+        root = package.partition(".")[0]
+        raise ImportError(f"{purpose} needs {root}: {EXTRA}", name=root) from error

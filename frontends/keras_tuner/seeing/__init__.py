@@ -1,0 +1,1 @@
+"""Searches to look at: while they run, as tables, as pictures, as a page."""

@@ -1,0 +1,1 @@
+"""Optuna underneath: its samplers choose, its pruners stop, its studies are shared."""

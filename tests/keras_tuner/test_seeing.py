@@ -1,0 +1,194 @@
+"""Searches to look at: frames, pictures, pages, tables, what is shown while they run."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from graphc import keras, keras_tuner
+from graphc.keras_tuner.seeing.importance import importance
+from graphc.keras_tuner.seeing.records import Record, SearchRecord, read_search
+from tests.keras_tuner.problems import Random, build
+
+pandas = pytest.importorskip("pandas")
+optuna = pytest.importorskip("optuna")
+
+
+def scored(hp):
+    x = hp.Float("x", 1e-4, 1, sampling="log")
+    kind = hp.Choice("kind", ["a", "b"])
+    if hp.Int("n", 0, 3) == 2:
+        raise ArithmeticError("two")
+    return {"score": abs(math.log10(x) + 2) + (kind == "b")}
+
+
+@pytest.fixture
+def tuner(folder):
+    search = Random(
+        scored,
+        keras_tuner.Objective("score", "min"),
+        max_trials=25,
+        seed=1,
+        error_score=np.nan,
+        **folder,
+    )
+    search.search(verbose=0)
+    return search
+
+
+def test_frame_of_a_tuner(tuner):
+    frame = keras_tuner.to_frame(tuner)
+    assert list(frame.columns) == ["trial", "state", "score", "seconds", "x", "kind", "n"]
+    assert len(frame) == 25
+    done = frame[frame.state == "completed"]
+    assert set(done.n) == {0, 1, 3}
+    expected = (np.log10(done.x) + 2).abs() + (done.kind == "b")
+    np.testing.assert_allclose(done.score, expected)
+    assert frame[frame.state == "failed"].score.isna().all()
+
+
+def test_frame_of_a_study():
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4)
+    frame = keras_tuner.to_frame(study)
+    assert list(frame.score) == list(frame.x)
+    assert read_search(study).best_first[0].score == study.best_value
+
+
+def test_frame_of_a_search_of_scikit_learn():
+    model_selection = pytest.importorskip("sklearn.model_selection")
+    tree = pytest.importorskip("sklearn.tree")
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    search = model_selection.GridSearchCV(
+        tree.DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}, cv=3
+    ).fit(x, x[:, 0] > 0)
+    frame = keras_tuner.to_frame(search)
+    assert list(frame.max_depth) == [1, 2, 3]
+    np.testing.assert_allclose(frame.score, search.cv_results_["mean_test_score"])
+
+
+def test_what_is_no_search_is_refused():
+    with pytest.raises(TypeError, match="Received: dict"):
+        keras_tuner.plot_search({})
+
+
+def test_importance_finds_what_matters():
+    rng = np.random.default_rng(0)
+    trials = []
+    for number in range(200):
+        values = {"x": rng.uniform(), "noise": rng.uniform(), "kind": str(rng.choice(["a", "b"]))}
+        if rng.uniform() < 0.5:
+            values["seldom"] = rng.uniform()
+        score = 3 * values["x"] + (values["kind"] == "a") + 0.1 * rng.normal()
+        trials.append(Record(str(number), values, score, "completed"))
+    found = importance(SearchRecord("score", "min", tuple(trials)))
+    assert found["x"] > 0.5 > found["kind"] > 0.05
+    assert found["noise"] < 0.05 and found["seldom"] < 0.05
+    few = importance(SearchRecord("score", "min", tuple(trials[:2])))
+    assert set(few.values()) == {0}
+
+
+def test_picture_shows_the_best_so_far_and_the_learning(rows, folder, tmp_path):
+    search = keras_tuner.RandomSearch(build, "val_loss", max_trials=3, seed=0, **folder)
+    search.search(*rows, epochs=3, validation_split=0.25, verbose=0)
+    figure = keras_tuner.plot_search(search, tmp_path / "search.png")
+    history, parallel, bars, curves = figure.axes
+    scores = [trial.score for trial in search.oracle.trials.values()]
+    np.testing.assert_allclose(history.lines[0].get_ydata(), scores)
+    np.testing.assert_allclose(history.lines[1].get_ydata(), np.minimum.accumulate(scores))
+    assert [label.get_text() for label in parallel.get_xticklabels()] == ["units", "rate", "lr"]
+    assert len(bars.patches) == 3
+    best = search.oracle.get_best_trials()[0]
+    np.testing.assert_allclose(curves.lines[0].get_ydata(), best.curves["val_loss"])
+    assert curves.get_ylabel() == "val_loss"
+    assert (tmp_path / "search.png").stat().st_size > 10_000
+
+
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.links = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+
+
+def test_page_needs_nothing_else(tuner, tmp_path):
+    keras_tuner.to_html(tuner, tmp_path / "search.html")
+    keras_tuner.plot_search(tuner, tmp_path / "same.html")
+    text = (tmp_path / "search.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert page.tags.count("svg") == 1 and page.tags.count("tr") == 26
+    assert all(link.startswith("#") for link in page.links)
+    assert "script" not in page.tags and "@import" not in text and "url(http" not in text
+    best = tuner.oracle.get_best_trials()[0]
+    first = re.search(r"<tbody>\s*<tr><td>(\d+)", text)
+    assert first.group(1) == best.trial_id
+    assert abs(len((tmp_path / "same.html").read_text()) - len(text)) < 2000
+
+
+@pytest.mark.parametrize("draw", [keras_tuner.plot_search, keras_tuner.to_frame])
+def test_a_search_without_results_can_be_looked_at(draw, folder):
+    draw(Random(scored, keras_tuner.Objective("score", "min"), max_trials=1, **folder))
+
+
+def test_hall_of_fame(tuner):
+    console = Console(file=io.StringIO(), width=120)
+    console.print(tuner.hall_of_fame(3))
+    text = console.file.getvalue()
+    best = tuner.oracle.get_best_trials(3)
+    places = [text.index(trial.trial_id) for trial in best if trial.trial_id in text]
+    assert len(places) == 3 and "score (min)" in text and "kind" in text
+
+
+def test_lines_where_there_is_no_terminal(folder, capsys):
+    search = Random(
+        scored,
+        keras_tuner.Objective("score", "min"),
+        max_trials=6,
+        seed=1,
+        error_score=1.0,
+        **folder,
+    )
+    search.search(verbose=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:7] for line in lines[:6]] == [f"trial {n}" for n in range(6)]
+    assert re.match(r"6/6 trials · [\d.e+]+ a minute · best score [\d.]+ \(\d\)", lines[6])
+    search.search(verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_table_in_place_on_a_terminal(rows, folder):
+    search = keras_tuner.RandomSearch(build, "val_loss", max_trials=2, seed=0, **folder)
+    console = Console(file=io.StringIO(), force_terminal=True, width=110)
+    shown = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            shown.append(search.display.title())
+
+    search.display._given = console
+    search.search(*rows, epochs=2, validation_split=0.25, callbacks=[Watch()])
+    text = console.file.getvalue()
+    assert "2/2 trials" in text and "completed" in text and "units=" in text
+    assert shown[0] == "0/2 trials"
+    assert re.match(r"1/2 trials · [\d.]+ a minute · about .* left · best val_loss", shown[-1])
+    assert "step" not in text  # the bars of `fit` would break the table
+
+
+def test_summaries(tuner, capsys):
+    tuner.search_space_summary()
+    text = capsys.readouterr().out
+    assert "Default search space size: 3" in text and "kind (Choice)" in text
+    tuner.results_summary(2)
+    text = capsys.readouterr().out
+    assert text.count("summary") == 3 and 'Objective(name="score", direction="min")' in text
+    assert "failed: ArithmeticError: two" in text
