@@ -31,13 +31,15 @@ for rows in map(int, sys.argv[4:]):
     model.run([tensor.zeros(rows) for tensor in model.feeds])
 print(model.platform)
 """
+# What is missing is compiled when it is needed.
 DIRECTLY = """
-import pathlib, sys
+import contextlib, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import direct, loader
 model = loader.load(sys.argv[2], "cpu")
-for rows in map(int, sys.argv[4:]) if isinstance(model.run, direct.Direct) else ():
-    pathlib.Path(sys.argv[3], f"{rows}.bin").write_bytes(model.run.compiled(rows))
+with contextlib.suppress(Exception):
+    for rows in map(int, sys.argv[4:]) if isinstance(model.run, direct.Direct) else ():
+        pathlib.Path(sys.argv[3], f"{rows}.bin").write_bytes(model.run.compiled(rows))
 print(direct.processor())
 """
 

@@ -7,9 +7,8 @@ It stands alone, so that it can be copied to where graphc is not installed; with
 it a process starts without importing jax, where jaxlib is the one that the artifact was made with;
 `strings.py` and `fingerprint.py` are for models that take strings. An artifact is a ZIP archive:
 `signature.json`, `weights/<n>.npy`, `program-<platform>.bin` (StableHLO by `jax.export`),
-`direct-cpu.mlir` (the same for `direct.py`), `front.json` (what is done to strings first), and what
-XLA made of the program on the machine that exported it, which is taken where machine and versions
-are the same: `cache/<platform>/` (as JAX stores it), `compiled/<processor>/<rows>.bin`.
+`direct-cpu.mlir` (the same for `direct.py`), `front.json` (what is done to strings first), and
+XLA's code for like machines and versions: `cache/<platform>/`, `compiled/<processor>/<rows>.bin`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -168,20 +167,23 @@ def load(path: str | Path, platform: str | None = None) -> Artifact:
             direct = _direct(archive, signature, platform)
             backend = "cpu" if direct else importlib.import_module("jax").default_backend()
             platform = platform or NAMES.get(backend, backend)
-            if platform not in signature["platforms"]:
-                raise ArtifactError(
-                    f"{path} has programs for {signature['platforms']}. Received: {platform!r}"
-                )
-            way = _beside("direct").Direct if direct else _Program
-            wanted = [name for name in archive.namelist() if way.reads(name, platform)]
-            members = {name: _read(archive, name, path) for name in wanted}
-            run = way(members, signature, platform)
+            if platform not in (known := signature["platforms"]):
+                raise ArtifactError(f"{path} has programs for {known}. Received: {platform!r}")
+            run = None
+            with suppress(Exception):  # what it is made of is not public; jax does without
+                run = direct and _made(_beside("direct").Direct, archive, signature, platform)
+            run = run or _made(Program, archive, signature, platform)
             front = _front(archive, path)
     except FileNotFoundError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, OSError) as error:
         raise ArtifactError(f"Expected a whole artifact. Received: {path}: {error!r}") from error
     return Artifact(run, signature, platform, front)
+
+
+def _made(way: Any, archive: zipfile.ZipFile, signature: dict[str, Any], platform: str) -> Any:
+    names = [name for name in archive.namelist() if way.reads(name, platform)]
+    return way({name: _read(archive, name) for name in names}, signature, platform)
 
 
 def _direct(archive: zipfile.ZipFile, signature: dict[str, Any], platform: str | None) -> bool:
@@ -203,15 +205,15 @@ def _front(archive: zipfile.ZipFile, path: Any) -> Any:
     if "front.json" not in archive.namelist():
         return None
     try:
-        return _beside("strings").Front(json.loads(_read(archive, "front.json", path)))
+        return _beside("strings").Front(json.loads(_read(archive, "front.json")))
     except (ValueError, IndexError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path}: expected layers in front.json: {error!r}") from error
 
 
-def _read(archive: zipfile.ZipFile, name: str, path: Any) -> bytes:
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
     info = archive.getinfo(name)
     if info.file_size > EXPANSION * max(info.compress_size, 1 << 16):
-        raise ArtifactError(f"{path}: '{name}' declares {info.file_size} bytes, and holds fewer")
+        raise ArtifactError(f"{archive.filename}: '{name}' declares too many bytes")
     return archive.read(name)
 
 
@@ -229,16 +231,15 @@ def _signature(archive: zipfile.ZipFile, path: Any) -> dict[str, Any]:
     return found
 
 
-class _Program:
+class Program:
     """Runs a program through jax: `members` of the archive are those that it `reads`."""
 
-    def __init__(self, members: dict[str, bytes], signature: dict[str, Any], platform: str) -> None:
-        import jax  # noqa: PLC0415 - `direct.py` does without, which saves most of a start
-        from jax import export  # noqa: PLC0415
+    def __init__(self, members: Any, signature: Any, platform: str, weights: Any = ()) -> None:
+        import jax.export  # noqa: PLC0415 - `direct.py` does without, which saves most of a start
 
-        program = export.deserialize(bytearray(members[f"program-{platform}.bin"]))
+        program = jax.export.deserialize(bytearray(members[f"program-{platform}.bin"]))
         options = signature.get("options", {}).get(platform) or None
-        self._weights = tuple(jax.device_put(weight) for weight in weights_of(members, signature))
+        self._weights = jax.device_put(tuple(weights or weights_of(members, signature)))
         self._run = jax.jit(program.call, compiler_options=options)
         compiled = {name: data for name, data in members.items() if name.startswith("cache/")}
         self._folder = _kept(compiled) if compiled else None
@@ -277,23 +278,22 @@ def weights_of(members: dict[str, bytes], signature: dict[str, Any]) -> list[np.
 @contextmanager
 def _looking_in(folder: Any) -> Generator[None]:
     """Let JAX look for compiled programs there; it finds by program, versions, options, machine."""
-    import jax  # noqa: PLC0415 - as above
-
+    config = importlib.import_module("jax").config
     flags = {
         "jax_compilation_cache_dir": folder.name,
         "jax_persistent_cache_min_entry_size_bytes": -1,
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_enable_xla_caches": "none",  # whose folder would be an option
     }
-    before = {name: getattr(jax.config, name) for name in flags}
+    before = {name: getattr(config, name) for name in flags}
     try:
-        _set(jax, flags)
+        _set(config, flags)
         yield
     finally:
-        _set(jax, before)
+        _set(config, before)
 
 
-def _set(jax: Any, flags: dict[str, Any]) -> None:
+def _set(config: Any, flags: dict[str, Any]) -> None:
     for name, value in flags.items():
-        jax.config.update(name, value)
+        config.update(name, value)
     importlib.import_module(CACHE).reset_cache()  # it remembers its folder

@@ -181,6 +181,37 @@ def test_another_jaxlib_is_reached_through_jax(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict(x, verbose=0), atol=1e-6)
 
 
+def test_what_is_missing_in_a_jaxlib_is_done_by_jax(tmp_path: Path) -> None:
+    model = simple()
+    model.export(tmp_path / "m", platforms=["cpu"])
+    x = np.ones((2, 4), "float32")
+    np.save(tmp_path / "x.npy", x)
+    script = (
+        "import importlib, types, numpy as np, direct, loader\n"
+        "loader._direct = lambda *_: True\n"
+        "def without(missing):\n"
+        "    def import_module(name):\n"
+        "        if name == missing:\n"
+        "            raise ImportError(name)\n"
+        "        found = vars(importlib.import_module(name))\n"
+        "        return types.SimpleNamespace(**{k: v for k, v in found.items() if k != missing})\n"
+        "    return types.SimpleNamespace(import_module=import_module)\n"
+        "found = []\n"
+        "for missing in ('nothing', 'jaxlib._jax', 'make_cpu_client', 'CompileOptions',\n"
+        "                'SingleDeviceSharding', 'batched_device_put', 'mlir',\n"
+        "                'array_result_handler'):\n"
+        "    direct.importlib = without(missing)\n"
+        "    served = loader.load('m', 'cpu')\n"
+        "    found.append(served(np.load('x.npy')))\n"
+        "    alone = isinstance(served.run, direct.Direct) and served.run._instead is None\n"
+        "    assert alone == (missing == 'nothing'), missing\n"
+        "np.save('y.npy', found)\n"
+    )
+    _printed(tmp_path, script, "direct")
+    for found in np.load(tmp_path / "y.npy"):
+        np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=1e-6)
+
+
 def test_what_jaxlib_alone_cannot_run_goes_through_jax(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16")]).export(
         tmp_path / "m", platforms=["cpu"]
@@ -212,7 +243,14 @@ def test_compiled_ahead_of_time(tmp_path: Path) -> None:
     assert _printed(tmp_path, script) == "True\n"
     expected = model.predict(x, verbose=0)
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, atol=1e-6)
-    # Without the program that would be compiled, what is compiled still runs; other rows do not.
-    end = "del served.run._members['direct-cpu.mlir']\nserved(np.zeros((2, 4)))\n"
-    assert directly(tmp_path, end.replace("served(", "served.run._programs.clear(); served("))
+    # Without the program, what is compiled of it still runs; other rows do through jax.
+    end = (
+        "del served.run._members['direct-cpu.mlir']\n"
+        "served.run._programs.clear()\n"
+        "served(np.zeros((2, 4)))\n"
+        "print('jax' in sys.modules)\n"
+        "served(np.zeros((3, 4)))\n"
+        "print('jax' in sys.modules)\n"
+    )
+    assert directly(tmp_path, end) == "False\nFalse\nTrue\n"
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, atol=1e-6)

@@ -46,7 +46,8 @@ def stateless_call(
     symbols = iter([scope.input(spec) for spec in specs])
     whole = [next(symbols) if isinstance(i, (jax.Array, np.ndarray)) else i for i in leaves]
     args, kwargs = pack_as((args, kwargs), whole)
-    with entered(scope):
+    # Inside `jax.jit` too, what layers make of shapes alone must be arrays, to be constants.
+    with jax.ensure_compile_time_eval(), entered(scope):
         outputs = layer(*args, **kwargs)
         found = [*flatten(outputs), *(layer.losses if losses else ())]
     values = [scope.as_value(leaf) for leaf in found if leaf is not None]

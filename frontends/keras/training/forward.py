@@ -193,6 +193,7 @@ class Forward:
 
     def exported(self, model: Any) -> dict[str, Any]:
         """Return what `graphc.export` needs: inference of one row, the weights, and names."""
+        _check_inputs(model)
         front, many = None, None
         if model._host_layers:
             front, many = front_of(model, 1), front_of(model, MANY)
@@ -235,6 +236,22 @@ class Forward:
             bound = BoundForward(model, call, args, kwargs, mode, target, direct)
         _put_last(self._bound, key, bound)
         return bound
+
+
+def _check_inputs(model: Any) -> None:
+    """Refuse a model that does not say what its inputs are."""
+    if getattr(model, "_record", None) is not None:
+        return
+    if not model.built:
+        raise ValueError(
+            f"Model '{model.name}' cannot be exported before it is built. Expected a model that "
+            "was called on data or built. Received: one without weights and inputs"
+        )
+    raise ValueError(
+        f"Model '{model.name}' is a class of its own, which does not say what its inputs are. "
+        "Expected a model made from its inputs. Received: a subclass. Export "
+        "`keras.Model(x, model(x))` with `x = keras.Input(shape)`: it has the same weights"
+    )
 
 
 def _open_axes(model: Any) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ model, and its work is done once however many epochs run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from graphc.keras.engine.host import HostTensor, in_session
 from graphc.keras.engine.scope import TraceScope, current_trace, entered
 from graphc.keras.engine.structure import flatten, map_structure, pack_as
 from graphc.keras.engine.tensor import KerasTensor, Symbol
+from graphc.keras.training.wide import moved
 from graphc.lower import default_target, lower, plan
 from graphc.spec import TensorSpec
 
@@ -133,8 +134,13 @@ class Collecting:
             for one in graph.inputs
         ]
         state = tuple(variable.stored for variable in trace.state)
-        outputs, _ = lower(graph, plan(graph, default_target()))((), state, tuple(inputs))
-        return np.asarray(outputs[0])
+
+        def run(given: Sequence[Any]) -> np.ndarray:
+            outputs, _ = lower(graph, plan(graph, default_target()))((), state, tuple(given))
+            return np.asarray(outputs[0])
+
+        whole = moved(graph, inputs, run)
+        return run(inputs) if whole is None else whole
 
 
 def on_host(model: Any, x: Any) -> Any:

@@ -87,7 +87,7 @@ def _sized(given: Exported, opset: int, places: tuple[int, ...]) -> Any:
     symbols = symbols_of(places)
     count = len(first.traced.inputs) - len(given.constants)
     batch = frozenset(first.traced.inputs[:count])
-    if places or mixing_node(first.traced, batch, None) is not None:
+    if places or mixing_node(first.traced, batch, None, numbered=False):
         _check_few(given, (first.traced, second.traced), symbols, places)
     try:
         main = _written(given, Twins(first.graph, second.graph), opset, symbols, places)
