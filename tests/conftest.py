@@ -27,6 +27,10 @@ from graphc import keras  # noqa: E402
 
 # Of these tables `make test` runs one case in so many, always the same; `make test-all` runs all.
 SAMPLED = {
+    "flax/test_from_nnx.py": 3,
+    "flax/test_linen.py": 3,
+    "flax/test_to_nnx.py": 3,
+    "graphc/test_export_layers.py": 2,
     "keras/initializers/test_initializers_oracle.py": 4,
     "keras/layers/test_attention_oracle.py": 12,
     "keras/layers/test_audio_oracle.py": 9,
@@ -52,7 +56,13 @@ SAMPLED = {
     "keras/ops/test_reduction_oracle.py": 14,
     "keras/optimizers/test_optimizer_oracle.py": 4,
     "keras/quantizers/test_quantizers_oracle.py": 5,
+    "keras/saving/test_compile_oracle.py": 4,
+    "keras/saving/test_files_oracle.py": 8,
+    "keras/saving/test_hostile_configs.py": 3,
+    "keras/saving/test_orbax.py": 3,
+    "keras/saving/test_orbax_processes.py": 2,
     "keras/utils/test_bounding_boxes.py": 4,
+    "keras_tuner/test_search.py": 2,
     "kernels/test_against_keras.py": 5,
     "kernels/test_batching.py": 10,
     "kernels/test_kernels.py": 14,
