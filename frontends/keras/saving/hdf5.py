@@ -93,8 +93,9 @@ def array_at(group: h5py.Group, name: str) -> np.ndarray:
 
 
 def _holds(group: Any, name: str) -> bool:
+    """Return whether there is an entry, without following it: it may lead to any file."""
     with reading(_place(group)):
-        return name in group
+        return group.get(name, getlink=True) is not None
 
 
 def needed_array(group: h5py.Group, name: str) -> np.ndarray:
@@ -129,13 +130,33 @@ def names_in(holder: Any, name: str) -> list[str]:
     """Return the strings of an attribute, which older files spread over `name0`, `name1` ..."""
     with reading(f"attribute '{name}' of {_place(holder)}"):
         if name in holder.attrs:
-            return [_text(item) for item in np.atleast_1d(holder.attrs[name])]
+            return _texts(holder, name)
         found: list[str] = []
         chunk = 0
         while f"{name}{chunk}" in holder.attrs:
-            found += [_text(item) for item in np.atleast_1d(holder.attrs[f"{name}{chunk}"])]
+            found += _texts(holder, f"{name}{chunk}")
             chunk += 1
     return found
+
+
+def _texts(holder: Any, name: str) -> list[str]:
+    return [_text(item) for item in np.atleast_1d(attribute(holder, name))]
+
+
+def attribute(holder: Any, name: str) -> Any:
+    """Return an attribute that is there.
+
+    Raises:
+        FileFormatError: it is a sequence of varying length and no text. Nothing of Keras's is, but
+            one changed bit makes it of a text, and HDF5 ends the process when it reads that.
+    """
+    dtype = holder.attrs.get_id(name).dtype
+    if dtype.hasobject and h5py.check_string_dtype(dtype) is None:
+        raise FileFormatError(
+            f"{_place(holder)}: expected attribute '{name}' to be text or numbers. Received: a "
+            "sequence of varying length"
+        )
+    return holder.attrs[name]
 
 
 def _text(value: Any) -> str:
@@ -155,7 +176,7 @@ def _member(group: Any, name: str) -> Any:
 
 
 def check_dataset(dataset: h5py.Dataset) -> None:
-    """Refuse a data set whose numbers lie elsewhere, or that declares far more than is stored."""
+    """Refuse a data set of no numbers, of those elsewhere, or of far more than the file holds."""
     if dataset.external or dataset.is_virtual:
         raise FileFormatError(
             f"{_place(dataset)}: expected numbers in this file. Received: a data set whose "
@@ -163,6 +184,10 @@ def check_dataset(dataset: h5py.Dataset) -> None:
         )
     if dataset.shape is None:
         raise FileFormatError(f"{_place(dataset)}: expected numbers. Received: an empty data set")
+    if dataset.dtype.hasobject:
+        raise FileFormatError(
+            f"{_place(dataset)}: expected numbers. Received: items of varying length"
+        )
     declared = math.prod(dataset.shape) * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if declared > SMALL and declared > EXPANSION * stored:

@@ -22,7 +22,15 @@ import numpy as np
 
 from graphc.keras.release import __version__
 from graphc.keras.saving.archive import config_of, describing, model_of
-from graphc.keras.saving.hdf5 import FileFormatError, group_at, names_in, needed_array, put, reading
+from graphc.keras.saving.hdf5 import (
+    FileFormatError,
+    attribute,
+    group_at,
+    names_in,
+    needed_array,
+    put,
+    reading,
+)
 from graphc.keras.saving.legacy_config import compile_arguments, modern
 from graphc.keras.saving.names import built_in
 from graphc.keras.saving.seal import read, written
@@ -137,7 +145,7 @@ def load_model(path: Path, custom_objects: Any, compiled: bool, safe_mode: bool)
 
 def _json(file: h5py.File, name: str, path: Path) -> dict[str, Any]:
     with reading(f"attribute '{name}' of {path}"):
-        text = file.attrs.get(name)
+        text = attribute(file, name) if name in file.attrs else None
     if text is None:
         raise ValueError(f"No model config found in the file at {path}: it may hold weights only.")
     return config_of(text, f"attribute '{name}' of {path}")

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from graphc.atomic import replacing
-from graphc.keras.saving.hdf5 import FileFormatError, check_dataset, opened, reading
+from graphc.keras.saving.hdf5 import FileFormatError, attribute, check_dataset, opened, reading
 
 SEAL = "graphc_digest"
 CHUNK = 1 << 24  # bytes of an array that are read at once
@@ -39,7 +39,7 @@ def read(path: Path) -> Iterator[h5py.File]:
     """
     with opened(path, path) as file:
         with reading(path):
-            differs = SEAL in file.attrs and file.attrs[SEAL] != _digest(file)
+            differs = SEAL in file.attrs and attribute(file, SEAL) != _digest(file)
         if differs:
             raise FileFormatError(
                 f"{path} is damaged, or was changed by hand: it does not match the digest that was "
@@ -70,7 +70,7 @@ def _digest(file: h5py.File) -> str:
         found.update(f"{name}\0{type(item).__name__}\0".encode())
         for key in sorted(item.attrs):
             if key != SEAL:
-                found.update(f"{key}={item.attrs[key]!r}\0".encode())
+                found.update(f"{key}={attribute(item, key)!r}\0".encode())
         if isinstance(item, h5py.Dataset):
             _add(found, item)
     return found.hexdigest()

@@ -152,7 +152,7 @@ class ShardReader:
 
     def _reader(self, name: str) -> Reader:
         if name not in self._readers:
-            if Path(name).name != name:
+            if name in ("", "..") or Path(str(name)).name != name:
                 raise FileFormatError(
                     f"{self._path}: expected the name of a file beside it. Received: {name!r}"
                 )

@@ -82,6 +82,6 @@ class Reader:
     def get(self, place: str) -> Found:
         """Return the variables of the object at `place`."""
         found = group_at(self._file, f"{place}/vars" if place else "vars")
-        if found is None and place and OLD_ROOT in self._file:
+        if found is None and place:
             found = group_at(self._file, f"{place.replace('layers', OLD_ROOT)}/vars")
         return Found(found)

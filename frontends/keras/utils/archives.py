@@ -62,9 +62,42 @@ def _formats(archive_format: str | Sequence[str] | None) -> tuple[str, ...]:
 def _unpack_tar(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as tar:
         try:
-            tar.extractall(folder, filter="data")
+            tar.extractall(folder, filter=_kept_inside)
         except tarfile.FilterError as error:
             raise ValueError(f"Refused to extract {archive}: {error}") from error
+
+
+def _kept_inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+    """A member as Python's own filter leaves it, which nothing leads out of the folder.
+
+    Python asks the file system where a path leads, and older versions believe the answer for paths
+    that are too long for it. Here names decide: nothing is put below a link, and a link goes up
+    before it goes down, so that where it leads can be read off its names.
+    """
+    found = tarfile.data_filter(member, folder)
+    name = PurePosixPath(found.name)
+    wrong = _below_link(Path(folder), name)
+    if found.issym():
+        wrong |= _climbs(PurePosixPath(found.linkname), len(name.parts) - 1)
+    elif found.islnk():
+        target = PurePosixPath(found.linkname)
+        file = Path(folder, target)
+        wrong |= _climbs(target, 0) or _below_link(Path(folder), target) or file.is_symlink()
+        wrong |= not file.is_file()  # else Python would write the member of that name here
+    if wrong:
+        raise tarfile.LinkOutsideDestinationError(found, found.linkname or found.name)
+    return found
+
+
+def _below_link(folder: Path, name: PurePosixPath) -> bool:
+    """Whether a folder above the name is a link."""
+    return any((folder / above).is_symlink() for above in name.parents)
+
+
+def _climbs(target: PurePosixPath, depth: int) -> bool:
+    """Whether a target has more ".." than the depth, or any behind another name."""
+    ups = target.parts.count("..")
+    return target.is_absolute() or ups > depth or ".." in target.parts[ups:]
 
 
 def _unpack_zip(archive: Path, folder: Path) -> None:

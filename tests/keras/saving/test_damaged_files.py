@@ -7,6 +7,7 @@ import random
 import time
 import warnings
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from graphc.artifacts.loader import load
 ENDINGS = ("keras", "folder", "h5", "weights.h5", "weights.json", "h5 of Keras", "artifact")
 PERMITTED = (ValueError, FileNotFoundError)
 SLOWEST = 30.0  # seconds
-CI, ALL = 250, 800  # rounds for each ending: 1,750, and 5,600 by `make test-all`
+OTHER = "other numbers"  # those that a file without a digest holds now
+CI, ALL = 120, 250  # rounds for each case
 
 
 def model_with_all_kinds() -> Any:
@@ -110,9 +112,12 @@ class Subject:
         return [self.path]
 
     def restore(self) -> None:
-        """Put the files back as they were."""
+        """Put the files back as they were, and the model's weights."""
         for path, data in self.whole.items():
             path.write_bytes(data)
+        if self.ending.startswith("weights"):
+            for variable, value in zip(self.model.weights, self.expected, strict=True):
+                variable.assign(value)
 
     def load(self) -> list[np.ndarray]:
         """Return the weights that the changed file gives."""
@@ -133,8 +138,8 @@ def artifact_weights(path: Path) -> list[np.ndarray]:
         return [np.load(io.BytesIO(archive.read(name))) for name in names]
 
 
-def check(subject: Subject, unsealed: bool = False) -> bool:
-    """Load a changed file and return whether it was refused; it may not do anything else but load.
+def end_of(subject: Subject, unsealed: bool) -> str:
+    """Load a changed file and say what came of it: an error, or the model that was saved.
 
     A file without checksums may hold other numbers, but none that are missing.
     """
@@ -144,15 +149,16 @@ def check(subject: Subject, unsealed: bool = False) -> bool:
             warnings.simplefilter("ignore")  # an optimizer's state may not fit
             found = subject.load()
     except PERMITTED:
-        return True
+        return "refused"
     finally:
         assert time.monotonic() - start < SLOWEST
+    equal = True
     for one, other in zip(found, subject.expected, strict=True):
         assert one.shape == other.shape
         assert one.dtype == other.dtype
-        if not unsealed:
-            np.testing.assert_array_equal(one, other)
-    return False
+        equal &= one.tobytes() == other.tobytes()
+    assert equal or unsealed
+    return "loaded equal" if equal else OTHER
 
 
 COMBINED = [(name, ending) for ending in ENDINGS for name in MODELS
@@ -168,18 +174,14 @@ def test_a_changed_file_is_refused_or_loads_as_it_was(
     tmp_path: Path, record_property: Any, name: str, ending: str, rounds: int
 ) -> None:
     subject = Subject(name, ending, tmp_path)
-    rng, refused = random.Random(7), 0
-    unsealed = ending in ("folder", "h5 of Keras")
+    rng, ends = random.Random(rounds), Counter[str]()
     for _ in range(rounds):
         path = rng.choice(subject.files)
         path.write_bytes(mutated(subject.whole[path], rng))
-        refused += check(subject, unsealed)
+        ends[end_of(subject, ending == "h5 of Keras")] += 1
         subject.restore()
-        if ending.startswith("weights"):
-            for variable, value in zip(subject.model.weights, subject.expected, strict=True):
-                variable.assign(value)
-    record_property("mutations", rounds)
-    assert refused > rounds // 5
+    record_property("mutations", (ending, dict(ends)))
+    assert ends["refused"] > rounds // 5
 
 
 def test_a_weight_changed_by_hand_is_noticed(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -76,9 +75,9 @@ def check_refused(folder: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "source").write_bytes(data)
     with pytest.raises(ValueError, match="Refused to extract"):
         keras.utils.get_file("evil", (folder / "source").as_uri(), extract=True)
-    assert sorted(os.listdir(cache)) == ["evil_archive", "secret"]
+    assert sorted(path.name for path in cache.iterdir()) == ["evil_archive", "secret"]
     assert (cache / "secret").read_bytes() == b"secret"
-    assert sorted(os.listdir(folder)) == ["home", "source"]
+    assert sorted(path.name for path in folder.iterdir()) == ["home", "source"]
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "tar.xz"])

@@ -63,6 +63,7 @@ LOADERS = {
     "deserialize_keras_object": _by_entry,
     "layers.deserialize": _by_layer,
 }
+SHORT = {"deserialize_keras_object": "an object", "layers.deserialize": "a layer"}  # in the table
 
 
 GUARDED = (
@@ -85,7 +86,10 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("way", LOADERS)
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_configuration_cannot_run_or_read_anything(watched: Path, attack: str, way: str) -> None:
+def test_a_configuration_cannot_run_or_read_anything(
+    watched: Path, record_property: Any, attack: str, way: str
+) -> None:
+    record_property("attack", (attack, SHORT.get(way, way)))
     change, message = ATTACKS[attack]
     marker = watched / "marker"
     with pytest.raises(ValueError, match=message):
@@ -121,7 +125,10 @@ COMPILED: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("ending", ["keras", "folder", "json"])
 @pytest.mark.parametrize("attack", COMPILED)
-def test_compile_arguments_cannot_run_anything(watched: Path, attack: str, ending: str) -> None:
+def test_compile_arguments_cannot_run_anything(
+    watched: Path, record_property: Any, attack: str, ending: str
+) -> None:
+    record_property("attack", (f"compile: {attack}", ending))
     marker = watched / "marker"
 
     def change(config: Config) -> None:
@@ -146,7 +153,10 @@ LARGE: dict[str, Callable[[Config], None]] = {
 
 @pytest.mark.parametrize("ending", FILES)
 @pytest.mark.parametrize("size", LARGE)
-def test_a_layer_larger_than_its_file_is_refused(tmp_path: Path, size: str, ending: str) -> None:
+def test_a_layer_larger_than_its_file_is_refused(
+    tmp_path: Path, record_property: Any, size: str, ending: str
+) -> None:
+    record_property("attack", (f"size: {size}", ending))
     path = with_config(tmp_path, ending, lambda config: LARGE[size](dense_of(config)))
     with pytest.raises(ValueError, match=r"needs .* bytes"):
         keras.saving.load_model(path)

@@ -112,7 +112,7 @@ def test_truncated_files_are_refused(tmp_path: Path) -> None:
 # HDF5
 
 
-def hostile_h5(path: Path, kind: str, secret: Path) -> None:
+def hostile_h5(path: Path, kind: str, secret: Path) -> None:  # noqa: C901 - a list of cases
     """Make the kernel of the Dense layer something else than its numbers."""
     place = "layers/dense/vars" if path.name.endswith(".weights.h5") else None
     with h5py.File(path, "r+") as file:
@@ -142,17 +142,26 @@ def hostile_h5(path: Path, kind: str, secret: Path) -> None:
             group.create_dataset(name, data=np.zeros((7, 7), "float32"))
         elif kind == "a group":
             group.create_group(name)
+        elif kind in GROUP_LINKS:
+            path, parent = group.name, group.parent
+            del parent[path]
+            parent[path] = GROUP_LINKS[kind](secret)
 
 
-KINDS = ("external link", "soft link", "external data", "virtual data", "terabytes", "strings",
-         "objects", "another shape", "a group")  # fmt: skip
+GROUP_LINKS = {
+    "external link to a group": lambda secret: h5py.ExternalLink(str(secret), "/"),
+    "soft link to a group": lambda _: h5py.SoftLink("/"),
+}
+KINDS = (*GROUP_LINKS, "external link", "soft link", "external data", "virtual data", "terabytes",
+         "strings", "objects", "another shape", "a group")  # fmt: skip
 
 
 @pytest.mark.parametrize("ending", ["weights.h5", "h5", "keras"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_hdf5_file_cannot_point_elsewhere_or_swell(
-    tmp_path: Path, kind: str, ending: str
+    tmp_path: Path, record_property: Any, kind: str, ending: str
 ) -> None:
+    record_property("attack", (f"HDF5: {kind}", ending))
     secret = tmp_path / "secret.h5"
     with h5py.File(secret, "w") as file:
         file["secret"] = np.full((4, 3), 7.0, "float32")
@@ -176,12 +185,16 @@ def test_an_hdf5_file_cannot_point_elsewhere_or_swell(
         np.testing.assert_array_equal(one, other)
 
 
-def test_shards_cannot_be_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["../x.weights.h5", "/tmp/x.weights.h5", "http://127.0.0.1:9/x.weights.h5", "..", ""]
+)
+def test_shards_cannot_be_elsewhere(tmp_path: Path, record_property: Any, name: str) -> None:
+    record_property("attack", (f"a shard named {name!r}", "weights.json"))
     model = plain_model()
     path = tmp_path / "model.weights.json"
     model.save_weights(path, max_shard_size=1)
     index = json.loads(path.read_text())
-    index["weight_map"] = dict.fromkeys(index["weight_map"], "../x.weights.h5")
+    index["weight_map"] = dict.fromkeys(index["weight_map"], name)
     path.write_text(json.dumps(index))
     with pytest.raises(ValueError, match="beside it"):
         model.load_weights(path)
