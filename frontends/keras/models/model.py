@@ -26,6 +26,7 @@ from graphc.keras.models.configuration import (
     functional_from_config,
     takes_graph,
 )
+from graphc.keras.models.exporting import inputs_of
 from graphc.keras.models.record import Record
 from graphc.keras.models.summary import print_summary
 from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
@@ -300,6 +301,12 @@ class Model(Trainer, Layer):
     def export(self, filepath: Any, format: str = "stablehlo", **kwargs: Any) -> None:
         """Write the model as a file that is served without it: see `graphc.export`."""
         export(self, filepath, format, **kwargs)
+
+    def __graphc_export__(self) -> Any:
+        if self._record is not None or not self.built:
+            return super().__graphc_export__()
+        inputs = inputs_of(self)  # of a class of its own
+        return Model(inputs, self(inputs)).__graphc_export__()
 
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None

@@ -242,15 +242,9 @@ def _check_inputs(model: Any) -> None:
     """Refuse a model that does not say what its inputs are."""
     if getattr(model, "_record", None) is not None:
         return
-    if not model.built:
-        raise ValueError(
-            f"Model '{model.name}' cannot be exported before it is built. Expected a model that "
-            "was called on data or built. Received: one without weights and inputs"
-        )
     raise ValueError(
-        f"Model '{model.name}' is a class of its own, which does not say what its inputs are. "
-        "Expected a model made from its inputs. Received: a subclass. Export "
-        "`keras.Model(x, model(x))` with `x = keras.Input(shape)`: it has the same weights"
+        f"Model '{model.name}' cannot be exported before it is built. Expected a model that was "
+        "called on data or built. Received: one without weights and inputs"
     )
 
 
