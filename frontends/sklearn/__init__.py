@@ -4,6 +4,7 @@
 from graphc.sklearn import required
 
 # isort: on
+from graphc.sklearn.bayes import BayesSearchCV
 from graphc.sklearn.classifier import KerasClassifier
 from graphc.sklearn.keras_names import SKLearnClassifier, SKLearnRegressor, SKLearnTransformer
 from graphc.sklearn.mlp import MLPClassifier, MLPRegressor
@@ -12,7 +13,7 @@ from graphc.sklearn.search import GridSearchCV, RandomizedSearchCV
 from graphc.sklearn.transformer import KerasTransformer
 
 __all__ = [
-    "GridSearchCV", "KerasClassifier", "KerasRegressor", "KerasTransformer", "MLPClassifier",
-    "MLPRegressor", "RandomizedSearchCV", "SKLearnClassifier", "SKLearnRegressor",
+    "BayesSearchCV", "GridSearchCV", "KerasClassifier", "KerasRegressor", "KerasTransformer",
+    "MLPClassifier", "MLPRegressor", "RandomizedSearchCV", "SKLearnClassifier", "SKLearnRegressor",
     "SKLearnTransformer", "required",
 ]  # fmt: skip

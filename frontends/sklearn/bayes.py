@@ -1,0 +1,155 @@
+"""`BayesSearchCV`: a cross-validated search whose next candidates follow from the scores so far."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import check_random_state
+
+from graphc.sklearn.search import TogetherMixin
+from graphc.sklearn.seeding import LARGEST
+
+try:
+    import optuna
+except ImportError:
+    optuna = None
+
+EXTRA = "BayesSearchCV needs Optuna: pip install graphc-compiler[tuner]"
+Draw = Callable[[Any], Any]  # (a trial) -> a value
+
+
+class _BayesSearch(BaseSearchCV):
+    """The search alone, without the trainings of its candidates."""
+
+    def _run_search(self, evaluate_candidates: Callable[..., Any], callback_ctx: Any = None) -> Any:
+        del callback_ctx
+        study, spaces = self._study(), _draws(self.search_spaces)
+        fixed = {
+            key: space
+            for key, space in self.search_spaces.items()
+            if isinstance(space, optuna.distributions.BaseDistribution)
+        }
+        name = f"mean_test_{self.refit}" if isinstance(self.refit, str) else "mean_test_score"
+        left = self.n_iter
+        while left > 0:
+            trials = [study.ask(fixed) for _ in range(min(left, self.n_points))]
+            params = [{key: draw(trial) for key, draw in spaces.items()} for trial in trials]
+            results = evaluate_candidates(params)
+            if name not in results:
+                raise ValueError(
+                    "BayesSearchCV needs one score to go by. Expected: `refit` with the name of "
+                    f"one of several scores. Received: refit={self.refit!r}"
+                )
+            for trial, score in zip(trials, results[name][-len(trials) :], strict=True):
+                failed = optuna.trial.TrialState.FAIL if math.isnan(score) else None
+                study.tell(trial, None if failed else float(score), state=failed)
+            left -= len(trials)
+
+    def _study(self) -> Any:
+        if optuna is None:
+            raise ImportError(EXTRA)
+        if isinstance(self.sampler, optuna.Study):
+            return self.sampler
+        seed = int(check_random_state(self.random_state).randint(LARGEST))
+        # Candidates that are asked for together keep away from each other.
+        sampler = self.sampler or optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        return optuna.create_study(direction="maximize", sampler=sampler)
+
+
+class BayesSearchCV(TogetherMixin, _BayesSearch):
+    """Candidates drawn by what earlier ones scored, cross-validated.
+
+    Args:
+        estimator: what is tuned.
+        search_spaces: for each parameter a list to choose from, a distribution of scipy.stats, one
+            of Optuna, or a range (low, high) or (low, high, "log-uniform"), whole where both ends
+            are.
+        n_iter: candidates in all.
+        n_points: how many are chosen at a time; they are trained together.
+        sampler: one of Optuna's, or a study to go on with; its tree-structured Parzen estimator
+            when None.
+        random_state: makes searches alike.
+        scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as in
+            scikit-learn's searches; with several scores `refit` names the one to go by.
+
+    Raises:
+        ValueError: in `fit`, a space that is none, or several scores and none to go by.
+        ImportError: in `fit`, Optuna is not installed.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        search_spaces: Mapping[str, Any],
+        *,
+        n_iter: int = 50,
+        n_points: int = 4,
+        sampler: Any = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator=estimator, scoring=scoring, n_jobs=n_jobs, refit=refit, cv=cv,
+            verbose=verbose, pre_dispatch=pre_dispatch, error_score=error_score,
+            return_train_score=return_train_score,
+        )  # fmt: skip
+        self.search_spaces = search_spaces
+        self.n_iter = n_iter
+        self.n_points = n_points
+        self.sampler = sampler
+        self.random_state = random_state
+
+
+def _draws(spaces: Mapping[str, Any]) -> dict[str, Draw]:
+    """Return for each parameter what draws its value in a trial.
+
+    Raises:
+        ValueError: a space of no kind that is known.
+    """
+    if not isinstance(spaces, Mapping) or not spaces:
+        raise ValueError(
+            f"Expected `search_spaces` to be a dict of parameters. Received: {spaces!r}"
+        )
+    return {name: _draw(name, space) for name, space in spaces.items()}
+
+
+def _draw(name: str, space: Any) -> Draw:
+    if isinstance(space, optuna.distributions.BaseDistribution):
+        return lambda trial: trial.params[name]  # the study was asked for it
+    if hasattr(space, "ppf"):  # of scipy.stats: any distribution is one of uniform numbers
+        return lambda trial: _plain(space.ppf(trial.suggest_float(name, 1e-9, 1 - 1e-9)))
+    if isinstance(space, tuple) and _is_range(space):
+        low, high, log = space[0], space[1], len(space) == 3
+        if all(isinstance(end, numbers.Integral) for end in (low, high)):
+            return lambda trial: trial.suggest_int(name, int(low), int(high), log=log)
+        return lambda trial: trial.suggest_float(name, float(low), float(high), log=log)
+    choices = list(space) if isinstance(space, (list, tuple, np.ndarray)) else []
+    if not choices:
+        raise ValueError(
+            f"Expected the space of '{name}' to be a list that is not empty, a range or a "
+            f"distribution. Received: {space!r}"
+        )
+    places = list(range(len(choices)))  # choices of any kind, unhashable ones too
+    return lambda trial: choices[trial.suggest_categorical(name, places)]
+
+
+def _is_range(space: tuple[Any, ...]) -> bool:
+    ends = len(space) == 2 or (len(space) == 3 and space[2] in ("log-uniform", "log"))
+    return ends and all(isinstance(end, numbers.Real) for end in space[:2])
+
+
+def _plain(value: Any) -> Any:
+    number = float(value)
+    return int(number) if isinstance(value, np.integer) else number
