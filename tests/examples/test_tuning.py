@@ -13,7 +13,11 @@ SMALL = {"TRIALS": 2, "EPOCHS": 1, "ROWS": 128, "FOLDS": 2}
 
 
 @pytest.mark.parametrize(
-    ("name", "objective"), [("tune_vae", "val_elbo"), ("tune_gan", "frechet_distance")]
+    ("name", "objective"),
+    [
+        ("tune_vae", "val_elbo"),
+        pytest.param("tune_gan", "frechet_distance", marks=pytest.mark.slow),
+    ],
 )
 def test_search_small(name, objective, monkeypatch, tmp_path):
     pytest.importorskip("optuna")
