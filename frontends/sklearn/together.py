@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from graphc.keras.training.lane import Trained
 from graphc.keras.training.lane_outputs import outputs_of
 from graphc.keras.training.lanes import reason_against, train
+from graphc.keras.training.tracer import alike
 from graphc.sklearn.folds import Fold, Kept
 from graphc.sklearn.known import Give
 from graphc.sklearn.lane_makers import MAKERS, Made
@@ -49,6 +50,13 @@ def train_together(
 
     What fails while it is made ready is left to `fit`, which reports it as scikit-learn does.
     """
+    with alike():
+        return _train_together(estimator, candidates, splits, X, y)
+
+
+def _train_together(
+    estimator: Any, candidates: Sequence[Mapping[str, Any]], splits: Sequence[Split], X: Any, y: Any
+) -> Together:
     found, kept, made = Together(), Kept(), []
     for params in candidates:
         try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphc.ir import Graph, Node, Value
+from graphc.ir import Graph, Node, Value, fingerprint
 from graphc.keras.engine.call import training_phase
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.scope import TraceScope, current_trace, entered
@@ -68,7 +69,7 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
         mixing = size_dependent_node(graph, other)
     record = PassRecord()
     passes = Pipeline(passes_for(model, mode, rows, batch))
-    optimised = passes(graph, "train" if mode == "train" else "infer", [record])
+    optimised = _optimised(passes, graph, mode, record)
     params, state = tuple(scope.params), tuple(scope.state)
     logs, log_structure = _trace_logs(model, state if mode != "predict" else (), mode)
     resets = _resets(model, state, mode)
@@ -81,6 +82,33 @@ def trace_step(model: Any, mode: Mode, rows: Rows, batch: int, *, masked: bool) 
         step, graph, record, params, state, tuple(scope.scalars), log_structure, outputs, mixing,
         seconds,
     )  # fmt: skip
+
+
+_ALIKE: ContextVar[dict[Any, tuple[Graph, Graph]] | None] = ContextVar("alike", default=None)
+
+
+@contextmanager
+def alike() -> Iterator[None]:
+    """Let equal graphs of different models share what the passes make of them.
+
+    For searches, which trace the same structure again and again: reports of all but the first model
+    would name the layers of that one.
+    """
+    token = _ALIKE.set({})
+    try:
+        yield
+    finally:
+        _ALIKE.reset(token)
+
+
+def _optimised(passes: Pipeline, graph: Graph, mode: Mode, record: PassRecord) -> Graph:
+    known = _ALIKE.get()
+    if known is None:
+        return passes(graph, "train" if mode == "train" else "infer", [record])
+    key = passes, mode, fingerprint(graph)
+    if key not in known:  # the graph stays alive with its fingerprint
+        known[key] = graph, passes(graph, "train" if mode == "train" else "infer", [record])
+    return known[key][1]
 
 
 def _own(model: Any, mode: Mode, own: Callable[..., Any], rows: Rows, batch: int) -> TracedStep:

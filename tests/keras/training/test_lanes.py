@@ -13,6 +13,7 @@ from graphc.keras.training.arrays import Rows
 from graphc.keras.training.lane import Lane, Next, Ready, Trained
 from graphc.keras.training.lane_outputs import outputs_of
 from graphc.keras.training.lanes import reason_against, train
+from graphc.keras.training.tracer import alike
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 5)).astype("float32")
@@ -156,3 +157,15 @@ def test_what_cannot_be_a_lane_says_why() -> None:
     reason = reason_against(Lane(slow, rows, FOLDS[0], BATCH, 1))
     assert reason is not None
     assert "gradient of nn.conv slowly" in reason
+
+
+def test_equal_models_share_what_the_passes_make() -> None:
+    def graphs() -> list[Any]:
+        ready = [Ready.of(lane(build("plain", rate), FOLDS[0])) for rate in (1e-2, 1e-3)]
+        return [one.traced.step.graph for one in ready]
+
+    with alike():
+        one, other = graphs()
+    assert one is other
+    apart, again = graphs()
+    assert apart is not again
