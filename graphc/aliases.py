@@ -14,6 +14,8 @@ from types import ModuleType
 ROOTS = {
     "keras": "graphc.keras",
     "tf_keras": "graphc.keras",
+    "keras_tuner": "graphc.keras_tuner",
+    "kerastuner": "graphc.keras_tuner",
     "tensorflow": "graphc.tensorflow",
     "tensorflow.keras": "graphc.keras",
     "tensorflow.python.keras": "graphc.keras",

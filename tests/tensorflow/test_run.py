@@ -38,6 +38,10 @@ import keras.layers as L
 assert L is layers is graphc.keras.layers
 assert issubclass(Sequential, keras.Model)
 
+import keras_tuner
+from keras_tuner import tuners
+assert keras_tuner.RandomSearch is graphc.keras_tuner.RandomSearch is tuners.RandomSearch
+
 for name, module in list(sys.modules.items()):
     root = name.partition(".")[0]
     assert root not in ("keras", "tensorflow") or module.__name__.startswith("graphc."), name
