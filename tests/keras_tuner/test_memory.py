@@ -49,7 +49,7 @@ with tempfile.TemporaryDirectory() as folder:
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
-        ("RandomSearch", 60),
+        pytest.param("RandomSearch", 60, marks=pytest.mark.slow),
         pytest.param("RandomSearch", 500, marks=pytest.mark.slow),
         pytest.param("BayesianOptimization", 500, marks=pytest.mark.slow),
     ],
