@@ -303,10 +303,9 @@ class Model(Trainer, Layer):
         export(self, filepath, format, **kwargs)
 
     def __graphc_export__(self) -> Any:
-        if self._record is not None or not self.built:
-            return super().__graphc_export__()
-        inputs = inputs_of(self)  # of a class of its own
-        return Model(inputs, self(inputs)).__graphc_export__()
+        if self._record is None and self.built:  # a class of its own
+            return Model(inputs := inputs_of(self), self(inputs)).__graphc_export__()
+        return super().__graphc_export__()
 
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
