@@ -20,7 +20,6 @@ SMALL = {"TRIALS": 2, "EPOCHS": 1, "ROWS": 128, "FOLDS": 2}
     ],
 )
 def test_search_small(name, objective, monkeypatch, tmp_path):
-    pytest.importorskip("optuna")
     for key, value in SMALL.items():
         monkeypatch.setenv(key, str(value))
     monkeypatch.chdir(tmp_path)

@@ -38,3 +38,25 @@ Random, Grid, Bayes = map(
     searching,
     (keras_tuner.RandomSearch, keras_tuner.GridSearch, keras_tuner.BayesianOptimization),
 )
+
+
+FIT = {"epochs": 2, "validation_split": 0.25, "batch_size": 16, "verbose": 0}
+
+
+def parabola(hp):
+    return (hp.Float("x", -2, 2) - 1) ** 2 + (hp.Float("y", -2, 2) + 0.5) ** 2
+
+
+def values(tuner):
+    return [trial.hyperparameters.values for trial in tuner.oracle.trials.values()]
+
+
+def scores(tuner):
+    return [trial.score for trial in tuner.oracle.trials.values()]
+
+
+def fixed_rates():
+    hp = keras_tuner.HyperParameters()
+    hp.Fixed("rate", 0.1)
+    hp.Fixed("lr", 0.01)
+    return hp

@@ -59,15 +59,17 @@ def test_rows_go_together():
 
 
 def test_frames_keep_their_columns():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"a": range(6), "b": range(6)})
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": range(6), "b": range(6)})
     for part in split(2, 0, (frame, frame.a.to_numpy()), {}):
         assert list(part.args[0].columns) == ["a", "b"]
         assert list(part.args[0].a) == list(part.args[1])
 
 
 def test_splitters_of_scikit_learn_are_used():
-    model_selection = pytest.importorskip("sklearn.model_selection")
+    from sklearn import model_selection
+
     x = np.arange(8)[:, None]
     parts = split(model_selection.KFold(4), 0, (x, x[:, 0]), {})
     assert [list(part.held[1]) for part in parts] == [[0, 1], [2, 3], [4, 5], [6, 7]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -30,8 +28,6 @@ def test_plan(epochs, factor, expected):
 @pytest.mark.oracle
 @pytest.mark.parametrize(("epochs", "factor"), [(9, 3), (30, 3), (10, 2), (100, 4), (7, 5)])
 def test_plan_is_keras_tuners(epochs, factor):
-    if importlib.util.find_spec("keras_tuner") is None:
-        pytest.skip("KerasTuner is not installed")
     from keras_tuner.oracles import HyperbandOracle
 
     other = HyperbandOracle("val_loss", max_epochs=epochs, factor=factor)
@@ -171,7 +167,8 @@ def test_wrong_plans_are_refused(folder):
 
 
 def test_pruners_stop_trials_that_lag_behind(rows, folder):
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     study = optuna.create_study(direction="minimize")
     tuner = keras_tuner.RandomSearch(
         build,

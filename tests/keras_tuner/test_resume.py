@@ -158,7 +158,8 @@ def test_processes_share_a_study(same_folder, tmp_path):
     answers = [process.communicate(timeout=200)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert answers[0][1] == answers[1][1]
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     study = optuna.load_study(study_name="search", storage=url)
     done = [one for one in study.trials if one.state.name == "COMPLETE"]
     assert 12 <= len(done) <= 13  # both may start the last one at the same moment
@@ -166,7 +167,8 @@ def test_processes_share_a_study(same_folder, tmp_path):
 
 
 def test_a_study_of_the_users_is_asked_and_told(tmp_path):
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
     tuner = Bayes(lambda hp: hp.Float("x", 0, 1), study=study, max_trials=4, directory=tmp_path)
     tuner.search(verbose=0)

@@ -8,6 +8,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import optuna
 import pytest
 from rich.console import Console
 
@@ -15,9 +16,6 @@ from graphc import keras, keras_tuner
 from graphc.keras_tuner.seeing.importance import importance
 from graphc.keras_tuner.seeing.records import Record, SearchRecord, read_search
 from tests.keras_tuner.problems import Random, build
-
-pandas = pytest.importorskip("pandas")
-optuna = pytest.importorskip("optuna")
 
 
 def scored(hp):
@@ -62,8 +60,8 @@ def test_frame_of_a_study():
 
 
 def test_frame_of_a_search_of_scikit_learn():
-    model_selection = pytest.importorskip("sklearn.model_selection")
-    tree = pytest.importorskip("sklearn.tree")
+    from sklearn import model_selection, tree
+
     x = np.random.default_rng(0).normal(size=(60, 3))
     search = model_selection.GridSearchCV(
         tree.DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}, cv=3

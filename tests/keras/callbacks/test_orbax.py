@@ -4,12 +4,12 @@ import warnings
 from typing import Any
 
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from graphc import keras as ours
 from tests.oracle.pairing import MARKS
 
-ocp = pytest.importorskip("orbax.checkpoint")
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)).astype("float32"), RNG.normal(size=(20, 1)).astype("float32")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from orbax.checkpoint import v1 as ocp
 
 from graphc import keras as ours
 from tests.keras.saving.saved_models import MODELS, inputs_of
 
-ocp = pytest.importorskip("orbax.checkpoint").v1
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)).astype("float32"), RNG.normal(size=(20, 1)).astype("float32")
 

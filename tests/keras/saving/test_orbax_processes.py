@@ -9,11 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from graphc import keras
-
-pytest.importorskip("orbax.checkpoint")
 
 MODEL = """
 import sys, warnings

@@ -47,7 +47,8 @@ def same(run: Any, **options: Any) -> None:
 
 
 def frames(y_name: str = "y") -> tuple[Any, Any, Any]:
-    pd = pytest.importorskip("pandas")
+    import pandas as pd
+
     index = [f"row {i}" for i in range(22)]
     x = pd.DataFrame(X, columns=["a", "b", "c"], index=index)
     return x, pd.Series(Y[:, 0], name=y_name, index=index), pd.Series(W, index=index)
