@@ -18,67 +18,16 @@ from pathlib import Path
 
 import numpy as np
 from clothes import build_generator, data, save_grid, train_judge
+from gan import GAN, build_discriminator
 from rich import print as show
 
 from graphc import keras, keras_tuner
-from graphc.keras import layers, ops
 
 TRIALS = int(os.environ.get("TRIALS", "6"))
 EPOCHS = int(os.environ.get("EPOCHS", "4"))
 ROWS = int(os.environ.get("ROWS", "800"))
 FOLDS = int(os.environ.get("FOLDS", "2"))
 OUT = Path("out")
-
-
-class GAN(keras.Model):
-    """A generator and a discriminator, each with an optimizer of its own."""
-
-    def __init__(self, generator, discriminator, latent, **kwargs):
-        super().__init__(**kwargs)
-        self.generator, self.discriminator, self.latent = generator, discriminator, latent
-        self.seed_generator = keras.random.SeedGenerator(1)
-        self.trackers = [keras.metrics.Mean(name=name) for name in ("d_loss", "g_loss")]
-
-    @property
-    def metrics(self):
-        return self.trackers
-
-    def compile(self, d_optimizer, g_optimizer, loss):
-        super().compile()
-        self.d_optimizer, self.g_optimizer, self.loss_fn = d_optimizer, g_optimizer, loss
-
-    def train_step(self, real):
-        noise = keras.random.normal((ops.shape(real)[0], self.latent), seed=self.seed_generator)
-        with keras.GradientTape() as d_tape, keras.GradientTape() as g_tape:
-            fake = self.generator(noise, training=True)
-            on_real = self.discriminator(real, training=True)
-            on_fake = self.discriminator(fake, training=True)
-            d_loss = self.loss_fn(0.9 * ops.ones_like(on_real), on_real)
-            d_loss += self.loss_fn(ops.zeros_like(on_fake), on_fake)
-            g_loss = self.loss_fn(ops.ones_like(on_fake), on_fake)
-        sides = (
-            (self.discriminator, self.d_optimizer, d_tape, d_loss),
-            (self.generator, self.g_optimizer, g_tape, g_loss),
-        )
-        gradients = [tape.gradient(loss, side.trainable_weights) for side, _, tape, loss in sides]
-        for (side, optimizer, _, loss), slopes, tracker in zip(
-            sides, gradients, self.trackers, strict=True
-        ):
-            optimizer.apply_gradients(zip(slopes, side.trainable_weights, strict=True))
-            tracker.update_state(loss)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
-
-
-def build_discriminator(filters):
-    """Return the model from pictures to a logit: the higher, the more real."""
-    model = keras.Sequential([keras.Input((28, 28, 1))], name="discriminator")
-    for width in (filters, 2 * filters):
-        model.add(layers.Conv2D(width, 4, strides=2, padding="same"))
-        model.add(layers.LeakyReLU(0.2))
-        model.add(layers.Dropout(0.3))
-    model.add(layers.Flatten())
-    model.add(layers.Dense(1))
-    return model
 
 
 def build(hp):

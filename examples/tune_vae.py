@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 
 from rich import print as show
+from vae import Sampling
 
 from graphc import keras, keras_tuner, samples
 from graphc.keras import layers, ops
@@ -25,19 +26,6 @@ EPOCHS = int(os.environ.get("EPOCHS", "3"))
 ROWS = int(os.environ.get("ROWS", "1000"))
 FOLDS = int(os.environ.get("FOLDS", "2"))
 OUT = Path("out")
-
-
-class Sampling(layers.Layer):
-    """Draws a code from the normal distribution that the encoder describes."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.seed_generator = keras.random.SeedGenerator(1)
-
-    def call(self, inputs):
-        mean, log_variance = inputs
-        noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
-        return mean + ops.exp(0.5 * log_variance) * noise
 
 
 class VAE(keras.Model):
@@ -95,7 +83,7 @@ def build(hp):
     x = layers.Conv2D(2 * filters, 3, strides=2, padding="same", activation="relu")(x)
     x = layers.Dense(4 * filters, activation="relu")(layers.Flatten()(x))
     mean, log_variance = layers.Dense(latent)(x), layers.Dense(latent)(x)
-    outputs = [mean, log_variance, Sampling()([mean, log_variance])]
+    outputs = [mean, log_variance, Sampling(seed=1)([mean, log_variance])]
     encoder = keras.Model(images, outputs, name="encoder")
 
     code = keras.Input((latent,))
