@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from graphc.keras.training.arrays import Rows
+from graphc.keras.training.arrays import Rows, split_at
 from graphc.keras.training.lane import Lane, Next, Ready, Trained
 from graphc.sklearn.fold_model import FoldModel
 from graphc.sklearn.folds import Fold
@@ -25,7 +25,7 @@ from graphc.sklearn.routing import names_of
 from graphc.sklearn.seeding import shuffle_seed
 from graphc.sklearn.wrapper import KerasEstimator
 
-QUIET = {"verbose": 0, "validation_split": 0.0}  # options of `fit` that ask for nothing
+QUIET = {"verbose": 0}  # options of `fit` that ask for nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,9 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     `models` holds the candidate's model once it is built: every fold begins with its weights.
     """
     plan = estimator.fit_plan()
-    asks = {name for name, value in plan.options.items() if value != QUIET.get(name)}
+    options = dict(plan.options)
+    share = options.pop("validation_split", 0.0)
+    asks = {name for name, value in options.items() if value != QUIET.get(name)}
     if asks or estimator.warm_start:
         return f"it asks for {', '.join(sorted(asks)) or 'warm_start'}"
     X, y = fold.train()
@@ -65,9 +67,11 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         fold.agreed(whole and whole.sample_weight, rows.sample_weight),
     )  # fmt: skip
     seed = random.getrandbits(32) if plan.seed is None else shuffle_seed(plan.seed)
+    at = split_at(len(fold.chosen), share) if share else len(fold.chosen)
+    chosen, held = fold.chosen[:at], fold.chosen[at:]
     lane = Lane(
-        model, shared, fold.chosen, min(plan.batch_size, len(fold.chosen)), plan.epochs, seed,
-        plan.shuffle,
+        model, shared, chosen, min(plan.batch_size, at), plan.epochs, seed, plan.shuffle,
+        held if share else None,
     )  # fmt: skip
     places = fold.kept.places(x, fold.parts())
 

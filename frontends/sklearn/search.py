@@ -14,6 +14,8 @@ from sklearn.model_selection import check_cv
 from graphc.sklearn.known import known
 from graphc.sklearn.together import Together, train_together
 
+FITS = 256  # trainings whose models are held at once
+
 
 class TogetherMixin:
     """A search that trains its candidates ahead, as lanes of shared programs.
@@ -30,7 +32,7 @@ class TogetherMixin:
         """Search; see scikit-learn's class."""
         self.trainings_ = Together()
         one_process = self.n_jobs in (None, 1) and not params
-        if not (one_process and getattr(self, "together", True)):
+        if not one_process:
             return super().fit(X, y, **params)
         with self._fixed_folds(X, y):
             self._rows = X, y
@@ -56,15 +58,32 @@ class TogetherMixin:
         if not hasattr(self, "_rows"):
             return super()._run_search(evaluate_candidates, **context)
 
-        def evaluate(candidates: Any, cv: Any = None, **more: Any) -> Any:
-            candidates = list(candidates)
-            done = train_together(self.estimator, candidates, cv or self.cv, *self._rows)
-            self.trainings_.lanes += done.lanes
-            self.trainings_.alone += done.alone
-            with known(done.trainings):
-                return evaluate_candidates(candidates, cv=cv, **more)
+        def evaluate(candidates: Any, cv: Any = None, callback_ctx: Any = None, **more: Any) -> Any:
+            candidates, folds, results = list(candidates), cv or self.cv, None
+            size = max(1, FITS // len(folds))
+            for start in range(0, max(1, len(candidates)), size):
+                part = candidates[start : start + size]
+                done = train_together(self.estimator, part, folds, *self._rows)
+                self.trainings_.lanes += done.lanes
+                self.trainings_.alone += done.alone
+                if callback_ctx is not None:
+                    more["callback_ctx"] = _Later(callback_ctx, start * len(folds))
+                with known(done.trainings):  # and those of the part before are let go
+                    results = evaluate_candidates(part, cv=cv, **more)
+            return results  # of all so far
 
         return super()._run_search(evaluate, **context)
+
+
+class _Later:
+    """A callback context of scikit-learn, some of whose tasks were done by earlier parts."""
+
+    def __init__(self, context: Any, done: int) -> None:
+        self._context, self._done = context, done
+
+    def subcontext(self, *, task_id: int, **given: Any) -> Any:
+        """Return the context of one fit; their numbers go on where the last part ended."""
+        return self._context.subcontext(task_id=self._done + task_id, **given)
 
 
 class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):

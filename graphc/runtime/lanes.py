@@ -45,8 +45,7 @@ class LanesProgram:
     """
 
     run: Jitted
-    stretches: tuple[Stretch, ...]
-    own: tuple[bool, ...]
+    stretches: tuple[Stretch, ...]  # whose programs live as long as this one, which goes by them
 
 
 def epoch_program(
@@ -61,7 +60,7 @@ def epoch_program(
     """
     parts = tuple((id(one.program), one.steps, one.offset) for one in stretches)
     return PROGRAMS.get(
-        ("lanes", parts, own), lambda: LanesProgram(_jitted(stretches, update, own), stretches, own)
+        ("lanes", parts, own), lambda: LanesProgram(_jitted(stretches, update, own), stretches)
     )
 
 

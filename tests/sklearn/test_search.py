@@ -58,6 +58,8 @@ CASES: dict[str, tuple[Any, dict[str, Any], Any, int]] = {
                       {"rate": [1e-3, 1e-2]}, THREE, 2),
     "class weights": (KerasClassifier(net, rate=1e-2, class_weight="balanced", **KERAS),
                       {"rate": [1e-3, 1e-2], "epochs": [1, 3]}, NAMES, 4),
+    "validation": (KerasClassifier(net, rate=1e-2, validation_split=0.3, **KERAS),
+                   {"rate": [1e-3, 1e-2]}, NAMES, 2),
     "numbers": (KerasRegressor(line, rate=1e-2, **KERAS), {"rate": [1e-3, 1e-2]}, NUMBERS, 2),
     "pipeline": (make_pipeline(StandardScaler(), KerasClassifier(net, rate=1e-2, **KERAS)),
                  {"kerasclassifier__rate": [1e-3, 1e-2]}, NAMES, 2),
@@ -120,6 +122,20 @@ def test_a_random_search_draws_the_same_candidates() -> None:
     assert ours.trainings_.lanes == 9
 
 
+def test_many_candidates_are_held_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphc.sklearn.search.FITS", 6)
+    estimator, grid = (
+        KerasClassifier(net, rate=1e-2, **KERAS),
+        {"rate": [1e-4, 1e-3, 1e-2, 0.1, 0.5]},
+    )
+    ours = GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
+    theirs = model_selection.GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
+    assert ours.trainings_.lanes == 15
+    assert ours.cv_results_["params"] == theirs.cv_results_["params"]
+    scores = (search.cv_results_["mean_test_score"] for search in (ours, theirs))
+    np.testing.assert_allclose(*scores, atol=1e-5)
+
+
 def refuses(rate: float = 1e-2) -> Any:
     if rate > 1:
         raise ValueError("no such rate")
@@ -139,7 +155,7 @@ def test_a_builder_that_raises_fails_its_trial_alone() -> None:
 
 
 @pytest.mark.parametrize(("option", "reason"), [
-    ({"validation_split": 0.2}, "it asks for validation_split"),
+    ({"validation_split": 0.2, "validation_batch_size": 3}, "it asks for validation_batch_size"),
     ({"warm_start": True}, "it asks for warm_start"),
 ])  # fmt: skip
 def test_what_asks_for_more_is_trained_alone(option: dict[str, Any], reason: str) -> None:

@@ -193,19 +193,29 @@ def split_rows(rows: Rows, validation_split: float) -> tuple[Rows, Rows]:
     Raises:
         ValueError: a share outside (0, 1), or one that leaves a part empty.
     """
+    at = split_at(rows.count, validation_split)
+    return rows.take(slice(0, at)), rows.take(slice(at, None))
+
+
+def split_at(count: int, validation_split: float) -> int:
+    """Return how many of so many rows are trained on; the others are the share for validation.
+
+    Raises:
+        ValueError: a share outside (0, 1), or one that leaves a part empty.
+    """
     if not isinstance(validation_split, (int, float)) or not 0 < validation_split < 1:
         raise ValueError(
             "Expected `validation_split` to be a number between 0 and 1. "
             f"Received: validation_split={validation_split!r}"
         )
-    at = int(np.floor(rows.count * (1.0 - validation_split)))
-    if at == 0 or at == rows.count:
+    at = int(np.floor(count * (1.0 - validation_split)))
+    if at == 0 or at == count:
         raise ValueError(
-            f"Training data contains {rows.count} samples, which is not sufficient to split it "
+            f"Training data contains {count} samples, which is not sufficient to split it "
             f"into a validation and training set as specified by "
             f"`validation_split={validation_split}`."
         )
-    return rows.take(slice(0, at)), rows.take(slice(at, None))
+    return at
 
 
 def unpack_rows(data: Any) -> tuple[Any, ...]:

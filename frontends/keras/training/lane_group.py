@@ -29,14 +29,21 @@ class Slot:
 
 
 class Group:
-    """The trainings of one program."""
+    """Trainings of one program.
 
-    def __init__(self, group: Sequence[Ready], lanes: int) -> None:
+    Args:
+        group: the trainings.
+        lanes: how many are under way at once.
+        own, data: what `shared_data` says of all trainings of the program.
+    """
+
+    def __init__(
+        self, group: Sequence[Ready], lanes: int, own: tuple[bool, ...], data: tuple[Any, ...]
+    ) -> None:
         self.waiting = deque(group)
         self.first = group[0]
         self.slots = [Slot() for _ in range(lanes)]
-        self.own, self.data = _shared_data(group)
-        self.rows_differ = any(self.own)
+        self.own, self.data = own, data
         update = self.first.lane.model.optimizer.structure()
         self.program = epoch_program(self.first.stretches, update, self.own)
         self.tests = self.first.tests and epoch_program(self.first.tests, None, self.own)
@@ -85,7 +92,7 @@ class Group:
             ]
         self.carry = TrainState(*(tuple(map(put, arrays)) for arrays in groups))
         self.shared = _numbers(ready, training=True)
-        if self.rows_differ:
+        if any(self.own):
             self.data = _stacked_data(ready, self.own)
         for slot in self.slots:
             slot.changed = False
@@ -196,7 +203,7 @@ def _numbers(ready: Sequence[Ready], *, training: bool) -> Shared:
     )  # fmt: skip
 
 
-def _shared_data(group: Sequence[Ready]) -> tuple[tuple[bool, ...], tuple[Any, ...]]:
+def shared_data(group: Sequence[Ready]) -> tuple[tuple[bool, ...], tuple[Any, ...]]:
     """Return which leaves lanes have of their own, and the leaves that all share."""
     columns = list(zip(*(one.lane.rows.leaves for one in group), strict=True))
     own = tuple(any(leaf is not column[0] for leaf in column) for column in columns)

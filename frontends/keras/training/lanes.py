@@ -10,14 +10,14 @@ of a CPU, so there are as many such programs at work as cores.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Lock
 from typing import Any
 
 from graphc.keras.training.lane import Lane, Ready, Trained, parts_of, variables_of
-from graphc.keras.training.lane_group import Group
+from graphc.keras.training.lane_group import Group, shared_data
 from graphc.keras.training.own_steps import own_step
 from graphc.memory import kept
 from graphc.runtime.stream import fits
@@ -45,22 +45,14 @@ def reason_against(lane: Lane) -> str | None:
     return None
 
 
-def train(lanes: Sequence[Ready], done: Callable[[Trained], None] | None = None) -> list[Trained]:
-    """Do every training; return what became of them, in the same order.
-
-    Args:
-        lanes: trainings without a `reason_against`.
-        done: called with each when it has ended.
-    """
+def train(lanes: Sequence[Ready]) -> list[Trained]:
+    """Do every training without a `reason_against`; return what became of them, in this order."""
     groups: dict[Any, list[Ready]] = {}
     for ready in lanes:
         groups.setdefault(ready.key, []).append(ready)
     found: dict[Lane, Trained] = {}
     for group in groups.values():
-        for trained in _run(group):
-            found[trained.lane] = trained
-            if done is not None:
-                done(trained)
+        found |= {trained.lane: trained for trained in _run(group)}
     return [found[ready.lane] for ready in lanes]
 
 
@@ -69,7 +61,8 @@ def _run(group: Sequence[Ready]) -> Iterator[Trained]:
     target = group[0].stretches[0].program.target
     size, turns = _lanes_for(group[0], len(group), target.platform)
     crews = min(turns, _cores()) if target.platform == "cpu" else 1
-    parts = [Group(group[start::crews], size) for start in range(crews)]
+    own, data = shared_data(group)
+    parts = [Group(group[start::crews], size, own, data) for start in range(crews)]
     with kept(target):
         if crews == 1:
             yield from parts[0].run()
