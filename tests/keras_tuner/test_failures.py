@@ -122,7 +122,7 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "error", "words"), ENDS, ids=str)
+@pytest.mark.parametrize(("wrong", "error", "words"), ENDS, ids=[words for *_, words in ENDS])
 def test_mistakes_end_the_search(wrong, error, words, rows, folder):
     arguments = {"hypermodel": build, "objective": "val_loss", "max_trials": 2, **wrong, **folder}
     split = {} if "cv" in wrong else {"validation_split": 0.2}
