@@ -127,7 +127,7 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
     lane = Lane(
         network, shared, fold.chosen, plan.batch, plan.epochs,
         orders=lambda _: fold.chosen[orders.next()],
-        after=lambda _, logs: _after(network, plan, progress, logs["loss"], train.count),
+        after=lambda _, logs, __: _after(network, plan, progress, logs["loss"], train.count),
     )  # fmt: skip
 
     def give(trained: Trained, outputs: Any) -> Give:

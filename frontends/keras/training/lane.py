@@ -22,7 +22,7 @@ Values = dict[int, np.ndarray]  # by the identity of a variable
 
 @dataclass(frozen=True)
 class Next:
-    """What follows an epoch: the end of the training, or other values of some variables."""
+    """What follows an epoch: whether the training ends, and other values of some variables."""
 
     ends: bool = False
     changes: Values = field(default_factory=dict[int, np.ndarray])
@@ -42,7 +42,8 @@ class Lane:
         shuffle: whether there is such an order.
         held: the numbers of the rows to evaluate on after each epoch, for logs "val_*".
         orders: the numbers of the rows in the order of an epoch, for another one than `fit`'s.
-        after: is called after each epoch with its number, from 0, and its logs.
+        after: is called after each epoch with its number, from 0, its logs, and a function that
+            returns the values of the model's variables as they are then.
     """
 
     model: Any
@@ -54,7 +55,7 @@ class Lane:
     shuffle: bool = True
     held: np.ndarray | None = None
     orders: Callable[[int], np.ndarray] | None = None
-    after: Callable[[int, Logs], Next] | None = None
+    after: Callable[[int, Logs, Callable[[], Values]], Next] | None = None
 
 
 @dataclass(eq=False)

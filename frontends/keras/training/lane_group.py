@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from threading import Lock
 from typing import Any
 
 import jax
 import numpy as np
 
-from graphc.keras.training.lane import Logs, Next, Ready, Trained, padded
+from graphc.keras.training.lane import Logs, Next, Ready, Trained, Values, padded
 from graphc.keras.training.tracer import TracedStep
 from graphc.runtime.data import capacity_for
 from graphc.runtime.device import put
@@ -150,22 +151,20 @@ class Group:
 
     def _ended(self, logs: Sequence[Logs]) -> Iterator[Trained]:
         """Take the epoch into account; yield the trainings that it ended."""
-        host: list[list[np.ndarray]] | None = None
+        host = cache(self._on_host)  # not fetched where nobody asks
         for number, (slot, mine) in enumerate(zip(self.slots, logs, strict=True)):
             trained, ready = slot.trained, slot.ready
             if trained is None or ready is None:
                 continue
             trained.note(mine)
             trained.epochs += 1
+            now = partial(_values, ready, host, number)
             after = trained.lane.after
-            follows = Next() if after is None else after(trained.epochs - 1, mine)
-            self._change(number, ready, follows)
+            follows = Next() if after is None else after(trained.epochs - 1, mine, now)
             if not follows.ends and trained.epochs < trained.lane.epochs:
+                self._change(number, ready, follows)
                 continue
-            host = host or self._on_host()
-            for variables, arrays in zip(ready.variables(), host, strict=True):
-                for variable, array in zip(variables, arrays, strict=True):
-                    trained.variables[id(variable)] = array[number]
+            trained.variables = now() | follows.changes
             slot.trained = None
             yield trained
 
@@ -187,6 +186,15 @@ class Group:
         assert self.carry is not None
         groups = (self.carry.params, self.carry.state, self.carry.slots)
         return [[np.array(array) for array in arrays] for arrays in groups]
+
+
+def _values(ready: Ready, host: Callable[[], list[list[np.ndarray]]], number: int) -> Values:
+    """Return what a lane's variables hold."""
+    return {
+        id(variable): array[number]
+        for variables, arrays in zip(ready.variables(), host(), strict=True)
+        for variable, array in zip(variables, arrays, strict=True)
+    }
 
 
 def _numbers(ready: Sequence[Ready], *, training: bool) -> Shared:

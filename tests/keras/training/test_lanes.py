@@ -98,7 +98,7 @@ def test_rows_held_back_are_evaluated_after_each_epoch(monkeypatch: Any) -> None
 def test_a_lane_ends_by_itself_and_makes_room(monkeypatch: Any) -> None:
     monkeypatch.setattr(lanes_module, "MOST", 1)
     model = build("plain")
-    ends = [lambda epoch, _, last=last: Next(ends=epoch == last) for last in (0, 1, 5, 0, 2)]
+    ends = [lambda epoch, *_, last=last: Next(ends=epoch == last) for last in (0, 1, 5, 0, 2)]
     found = train([Ready.of(lane(model, FOLDS[0], after=end)) for end in ends])
     assert [one.epochs for one in found] == [1, 2, EPOCHS, 1, EPOCHS]
     long, short = found[2].history["loss"], found[0].history["loss"]
@@ -109,7 +109,7 @@ def test_a_lane_goes_on_with_another_learning_rate() -> None:
     model = build("plain")
     rate = model.optimizer.learning_rate
 
-    def stop_learning(epoch: int, logs: Any) -> Next:
+    def stop_learning(epoch: int, logs: Any, now: Any) -> Next:
         return Next(changes={id(rate): np.float32(0)})
 
     model.optimizer.build(model.trainable_variables)
@@ -118,6 +118,19 @@ def test_a_lane_goes_on_with_another_learning_rate() -> None:
     ])  # fmt: skip
     assert frozen.history["loss"][0] == free.history["loss"][0]
     assert frozen.history["loss"][2] > free.history["loss"][2]
+
+
+def test_a_lane_may_end_with_weights_of_an_earlier_epoch() -> None:
+    model, seen = build("plain"), []
+
+    def back_to_the_first(epoch: int, logs: Any, now: Any) -> Next:
+        seen.append(now())
+        return Next(ends=epoch == 1, changes=seen[0] if epoch == 1 else {})
+
+    (back,) = train([Ready.of(lane(model, FOLDS[0], after=back_to_the_first))])
+    for variable in model.trainable_variables:
+        np.testing.assert_array_equal(back.variables[id(variable)], seen[0][id(variable)])
+        assert not np.array_equal(seen[0][id(variable)], seen[1][id(variable)])
 
 
 def test_a_model_may_be_set_to_other_numbers_for_the_next_lane() -> None:
