@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from tables import duration
-from timing import differs, machine, measure, median
+from timing import machine, measure, median, turns_won
 from workloads import WORKLOADS
 
 from graphc import clear_cache, config, keras, tensorflow
@@ -34,11 +34,15 @@ layers, ops = keras.layers, keras.ops
 
 @dataclass(frozen=True)
 class Case:
-    """A model that a pass is for: `make` returns what is timed, made and warmed."""
+    """A model that a pass is for: `make` returns what is timed, made and warmed.
+
+    Where `memory` returns a model trained for an epoch, its step's memory is measured, too.
+    """
 
     title: str
     make: Callable[[], Call]
     calls: int = 1  # in one sample
+    memory: Callable[[], Any] | None = None
 
 
 def normal(*shape: int) -> np.ndarray:
@@ -57,6 +61,17 @@ def training(build: Callable[[], Any], x: Any, y: Any, batch: int = 32) -> Calla
     def make() -> Call:
         model = build()
         return lambda: model.fit(x, y, batch_size=batch, verbose=0)
+
+    return make
+
+
+def trained(build: Callable[[], Any], x: Any, y: Any, batch: int) -> Callable[[], Any]:
+    """A model after an epoch."""
+
+    def make() -> Any:
+        model = build()
+        model.fit(x, y, batch_size=batch, verbose=0)
+        return model
 
     return make
 
@@ -152,11 +167,27 @@ def inception() -> Any:
     return compiled(x, layers.Concatenate()(parts), "mse")
 
 
-def einsum_heads() -> Any:
-    """Four narrow products of the same tensor as Einstein sums."""
-    x = layers.Input((784, 64))
-    parts = [layers.EinsumDense("abc,cd->abd", (784, 16), bias_axes="d")(x) for _ in range(4)]
-    return compiled(x, layers.Concatenate()(parts), "mse")
+class Linear(layers.Layer):
+    """The layer that guides begin with."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.units = units
+
+    def build(self, shape: Any) -> None:
+        """Make the weights."""
+        self.w = self.add_weight((shape[-1], self.units), "glorot_uniform")
+        self.b = self.add_weight((self.units,), "zeros")
+
+    def call(self, inputs: Any) -> Any:
+        """Return the product and its bias."""
+        return ops.matmul(inputs, self.w) + self.b
+
+
+def written_chain() -> Any:
+    """A bottleneck without an activation, of a layer of one's own."""
+    x = layers.Input((512,))
+    return compiled(x, Linear(512)(Linear(512)(x)), "mse")
 
 
 def softmax_head() -> Any:
@@ -242,14 +273,15 @@ def built(name: str) -> Callable[[], Any]:
     return lambda: WORKLOADS[name].build(keras)
 
 
+MANY = normal(4096, 64), classes(4096, 16384)
 X256, X64 = normal(512, 512), normal(256, 64)
 CASES: dict[str, Case] = {
     "share_forward": Case("training step of one's own around an LSTM: epoch", training(
         with_tape, normal(256, 200, 32), normal(256, 1))),
     "simplify": Case("two layers, flattened in between: predict of 512 rows", predicting(
         flattened_chain, X256), 5),
-    "raise_products": Case("four narrow Einstein sums of one tensor: epoch", training(
-        einsum_heads, normal(64, 784, 64), normal(64, 784, 64))),
+    "raise_products": Case("two linear layers of one's own: predict of 512 rows", predicting(
+        written_chain, X256), 5),
     "raise_gelu": Case("GELU by its formula, three times: epoch", training(
         activated, normal(256, 64, 256), normal(256, 64, 256))),
     "raise_norm": Case("twelve blocks with layer normalization by its formula: epoch", training(
@@ -259,7 +291,7 @@ CASES: dict[str, Case] = {
     "fuse_softmax_xent": Case("softmax over 5,000 classes: epoch", training(
         softmax_head, X64, classes(256, 5000))),
     "fuse_linear_xent": Case("16,384 classes, batches of 4,096: epoch", training(
-        logits_head, normal(4096, 64), classes(4096, 16384), 4096)),
+        logits_head, *MANY, 4096), memory=trained(logits_head, *MANY, 4096)),
     "fold_batch_norm": Case("ResNet-20: predict of 64 rows", predicting(
         built("resnet20"), rows("resnet20", 64)), 2),
     "merge_linear": Case("two layers without activation: predict of 512 rows", predicting(
@@ -276,15 +308,21 @@ CASES: dict[str, Case] = {
 def row_of(name: str, case: Case, repeats: int) -> dict[str, Any]:
     """One pass, measured on its case."""
     calls: dict[str, Call] = {}
+    memory: dict[str, int] = {}
     for way, setting in (("with", ()), ("without", (f"-{name}",))):
         with config.PASSES(setting):
             made = case.make()
             made()
+            if case.memory is not None:
+                memory[way] = case.memory().explain().memory.temporary
         calls[way] = _under(setting, made, case.calls)
     samples = measure(calls, repeats)
     ratio = median(samples["without"]) / median(samples["with"])
-    clear = differs(samples["with"], samples["without"])
-    return {"pass": name, "title": case.title, "ratio": ratio, "clear": clear, "samples": samples}
+    won, clear = turns_won(samples["with"], samples["without"])
+    return {
+        "pass": name, "title": case.title, "ratio": ratio, "won": won, "clear": clear,
+        "memory": memory, "samples": samples,
+    }  # fmt: skip
 
 
 def _under(setting: tuple[str, ...], made: Call, calls: int) -> Call:
@@ -299,8 +337,12 @@ def _under(setting: tuple[str, ...], made: Call, calls: int) -> Call:
 def line(row: dict[str, Any]) -> str:
     """One row as text."""
     having, lacking = (duration(median(row["samples"][way])) for way in ("with", "without"))
-    note = f"{row['ratio']:.2f}x" if row["clear"] else "no difference"
-    return f"{row['pass']:<18} {row['title']:<62} {having:>10} {lacking:>10} {note:>14}"
+    turns = f"{row['won']} of {len(row['samples']['with'])} turns"
+    note = f"{row['ratio']:.2f}x in {turns}" if row["clear"] else f"no difference in {turns}"
+    if row["memory"]:
+        sizes = (f"{row['memory'][way] / 2**20:,.0f} MB" for way in ("with", "without"))
+        note += ", on the way {} for {}".format(*sizes)
+    return f"{row['pass']:<18} {row['title']:<62} {having:>10} {lacking:>10}   {note}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -313,10 +355,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = set(chosen.only.split(",")) - set(CASES)
     if unknown:
         parser.error(f"expected names among {sorted(CASES)}. Received: {sorted(unknown)}")
-    print(f"{'pass':<18} {'on':<62} {'with':>10} {'without':>10} {'buys':>14}")
+    print(f"{'pass':<18} {'on':<62} {'with':>10} {'without':>10}   {'buys'}")
     rows_found = []
     for name in chosen.only.split(","):
-        repeats = 3 if name == "roll_blocks" else chosen.repeats
+        repeats = min(8, chosen.repeats) if name == "roll_blocks" else chosen.repeats
         rows_found.append(row_of(name, CASES[name], repeats))
         print(line(rows_found[-1]), flush=True)
     missing = sorted({step.name for step in PASSES} - set(CASES))

@@ -1,6 +1,6 @@
 """Grid searches, graphc's against what people would take instead: seconds from a fresh process on.
 
-    python bench/search.py [--rounds N] [--out FILE] [--only grid,digits]
+    python bench/search.py [--rounds N] [--out FILE] [--only grid,convnet,digits]
 
 Each search is a process of its own, and the ways to do it take turns. "cold" begins with empty
 caches of compiled programs, "warm" with those that an earlier process left; both are counted from
@@ -91,6 +91,29 @@ def our_grid(search: str) -> Any:
     return kind(estimator, {"rate": RATES}, cv=FOLDS, scoring=_own_accuracy), rows()
 
 
+def pictures(search: str) -> Any:
+    """A small convolutional network over learning rates, together or one after another."""
+    from sklearn import model_selection
+
+    from graphc import keras, sklearn
+
+    def build(rate: float = 1e-3) -> Any:
+        layers = keras.layers
+        model = keras.Sequential([
+            layers.Input((28, 28, 1)), layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(2), layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(10, "softmax"),
+        ])  # fmt: skip
+        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+        return model
+
+    (x, y), _ = keras.datasets.fashion_mnist.load_data()
+    x = x[:ROWS, ..., None].astype("float32") / 255
+    estimator = sklearn.KerasClassifier(build, rate=1e-3, epochs=3, batch_size=32, random_state=0)
+    kind = sklearn.GridSearchCV if search == "together" else model_selection.GridSearchCV
+    return kind(estimator, {"rate": RATES[::4]}, cv=FOLDS, scoring=_own_accuracy), (x, y[:ROWS])
+
+
 def digits(ours: bool) -> Any:
     """The tutorial's grid of perceptrons."""
     from sklearn.datasets import load_digits
@@ -109,6 +132,9 @@ WAYS: dict[str, dict[str, Callable[[], Any]]] = {
     "grid": {
         "keras": keras_grid, "together": lambda: our_grid("together"),
         "one by one": lambda: our_grid("one by one"),
+    },
+    "convnet": {
+        "together": lambda: pictures("together"), "one by one": lambda: pictures("one by one"),
     },
     "digits": {"scikit-learn": lambda: digits(ours=False), "together": lambda: digits(ours=True)},
 }  # fmt: skip
