@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequenc
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 
 from graphc.keras.engine.scope import entered
 from graphc.keras.engine.variable import Variable
@@ -171,7 +172,7 @@ class SlotVariables:
         self._built_variables: list[Variable] = []
         self._base_count = 0
         self._slots: NamedSlots | None = None
-        self._iterations = self._own_variable(jnp.int32(0), "iteration")
+        self._iterations = self._own_variable(np.int32(0), "iteration")
 
     def _build_slots(self) -> None:
         rule = self.rule
@@ -207,7 +208,7 @@ class SlotVariables:
         return tuple(bool(v.overwrite_with_gradient) for v in self._trainable_variables)
 
     def _zeros(self, variable: Variable, suffix: str) -> Variable:
-        value = jnp.zeros(variable.shape, variable.dtype)
+        value = np.zeros(variable.shape, variable.dtype)
         return self._track(self._own_variable(value, slot_name(variable, suffix)))
 
     def _own_variable(self, value: Any, name: str) -> Variable:

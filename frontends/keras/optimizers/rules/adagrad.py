@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from graphc.keras.optimizers.rules.per_parameter import per_parameter
+from graphc.runtime.device import filled_like
 
 
 class AdagradSlots(NamedTuple):
@@ -25,7 +27,7 @@ def adagrad(*, initial_accumulator_value: float = 0.1) -> optax.GradientTransfor
     """
 
     def start(p: jax.Array) -> AdagradSlots:
-        return AdagradSlots(jnp.full_like(p, initial_accumulator_value))
+        return AdagradSlots(filled_like(p, initial_accumulator_value))
 
     def change(
         g: jax.Array, p: jax.Array, slots: AdagradSlots, s: Any
@@ -50,7 +52,7 @@ def adadelta() -> optax.GradientTransformationExtraArgs:
     """
 
     def start(p: jax.Array) -> AdadeltaSlots:
-        return AdadeltaSlots(jnp.zeros_like(p), jnp.zeros_like(p))
+        return AdadeltaSlots(filled_like(p), filled_like(p))
 
     def change(
         g: jax.Array, p: jax.Array, slots: AdadeltaSlots, s: Any
@@ -82,7 +84,7 @@ def ftrl(
     """
 
     def start(p: jax.Array) -> FtrlSlots:
-        return FtrlSlots(jnp.full_like(p, initial_accumulator_value), jnp.zeros_like(p))
+        return FtrlSlots(filled_like(p, initial_accumulator_value), filled_like(p))
 
     def change(g: jax.Array, p: jax.Array, slots: FtrlSlots, s: Any) -> tuple[jax.Array, FtrlSlots]:
         l2 = s.l2_regularization_strength + s.beta / (2.0 * s.learning_rate)
@@ -117,10 +119,10 @@ def adafactor() -> optax.GradientTransformationExtraArgs:
 
     def start(p: jax.Array) -> AdafactorSlots:
         if p.ndim < 2:
-            unused = (jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
-            return AdafactorSlots(*unused, jnp.zeros_like(p))
-        row, column = jnp.zeros(p.shape[:-1], p.dtype), jnp.zeros(p.shape[:-2] + p.shape[-1:])
-        return AdafactorSlots(row, column.astype(p.dtype), jnp.zeros_like(p))
+            unused = (np.zeros((), np.int32), np.zeros((), np.int32))
+            return AdafactorSlots(*unused, filled_like(p))
+        row, column = p.shape[:-1], p.shape[:-2] + p.shape[-1:]
+        return AdafactorSlots(np.zeros(row, p.dtype), np.zeros(column, p.dtype), filled_like(p))
 
     def change(
         g: jax.Array, p: jax.Array, slots: AdafactorSlots, s: Any

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from graphc.keras.optimizers.rules.per_parameter import (
@@ -16,6 +17,7 @@ from graphc.keras.optimizers.rules.per_parameter import (
     start_slots,
     transformation,
 )
+from graphc.runtime.device import filled_like
 
 
 class Moments(NamedTuple):
@@ -27,7 +29,7 @@ class Moments(NamedTuple):
 
 def start_moments(p: jax.Array) -> Moments:
     """Return zero moments for one parameter."""
-    return Moments(jnp.zeros_like(p), jnp.zeros_like(p))
+    return Moments(filled_like(p), filled_like(p))
 
 
 def next_moments(g: jax.Array, momentum: jax.Array, velocity: jax.Array, s: Any) -> Moments:
@@ -60,7 +62,7 @@ def adam(*, amsgrad: bool) -> optax.GradientTransformationExtraArgs:
     """
 
     def start(p: jax.Array) -> AdamSlots:
-        return AdamSlots(*start_moments(p), jnp.zeros_like(p) if amsgrad else None)
+        return AdamSlots(*start_moments(p), filled_like(p) if amsgrad else None)
 
     def change(g: jax.Array, p: jax.Array, slots: AdamSlots, s: Any) -> tuple[jax.Array, AdamSlots]:
         m, v = next_moments(g, slots.momentum, slots.velocity, s)
@@ -87,7 +89,7 @@ def adamax() -> optax.GradientTransformationExtraArgs:
     """
 
     def start(p: jax.Array) -> AdamaxSlots:
-        return AdamaxSlots(jnp.zeros_like(p), jnp.zeros_like(p))
+        return AdamaxSlots(filled_like(p), filled_like(p))
 
     def change(
         g: jax.Array, p: jax.Array, slots: AdamaxSlots, s: Any
@@ -127,7 +129,7 @@ def nadam() -> optax.GradientTransformationExtraArgs:
 
     def init(params: Any) -> NadamSlots:
         moments = start_slots(Moments, start_moments, leaves_of(params))
-        one = jnp.ones((), jnp.float32)
+        one = np.ones((), np.float32)
         return NadamSlots(moments.momentum, moments.velocity, (one,))
 
     def update(
@@ -172,7 +174,7 @@ def schedule_free_adamw() -> optax.GradientTransformationExtraArgs:
     """
 
     def start(p: jax.Array) -> Moments:
-        return Moments(jnp.array(p, copy=True), jnp.zeros_like(p))
+        return Moments(jnp.array(p, copy=True), filled_like(p))
 
     def change(g: jax.Array, p: jax.Array, slots: Moments, s: Any) -> tuple[jax.Array, Moments]:
         # A warm-up of no steps divides by zero, gives infinity, and the minimum makes it one.

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from graphc.keras.optimizers.rules.per_parameter import per_parameter
+from graphc.runtime.device import filled_like
 
 
 class SGDSlots(NamedTuple):
@@ -24,7 +25,7 @@ def sgd(*, momentum: bool, nesterov: bool) -> optax.GradientTransformationExtraA
     """
 
     def start(p: jax.Array) -> SGDSlots:
-        return SGDSlots(jnp.zeros_like(p) if momentum else None)
+        return SGDSlots(filled_like(p) if momentum else None)
 
     def change(g: jax.Array, p: jax.Array, slots: SGDSlots, s: Any) -> tuple[jax.Array, SGDSlots]:
         step = g * s.learning_rate
@@ -53,9 +54,9 @@ def rmsprop(*, momentum: bool, centered: bool) -> optax.GradientTransformationEx
 
     def start(p: jax.Array) -> RMSpropSlots:
         return RMSpropSlots(
-            jnp.zeros_like(p),
-            jnp.zeros_like(p) if momentum else None,
-            jnp.zeros_like(p) if centered else None,
+            filled_like(p),
+            filled_like(p) if momentum else None,
+            filled_like(p) if centered else None,
         )
 
     def change(
@@ -90,7 +91,7 @@ def lion() -> optax.GradientTransformationExtraArgs:
     """
 
     def start(p: jax.Array) -> LionSlots:
-        return LionSlots(jnp.zeros_like(p))
+        return LionSlots(filled_like(p))
 
     def change(g: jax.Array, p: jax.Array, slots: LionSlots, s: Any) -> tuple[jax.Array, LionSlots]:
         m = slots.momentum

@@ -15,6 +15,7 @@ from graphc.keras.optimizers.rules.per_parameter import (
     leaves_of,
     transformation,
 )
+from graphc.runtime.device import filled_like
 
 
 class MuonSlots(NamedTuple):
@@ -37,10 +38,8 @@ def muon(
 
     def init(params: Any) -> MuonSlots:
         leaves = list(zip(leaves_of(params), by_adam, strict=True))
-        momentum = tuple(None if p is None else jnp.zeros_like(p) for p, _ in leaves)
-        velocity = tuple(
-            jnp.zeros_like(p) if adam and p is not None else None for p, adam in leaves
-        )
+        momentum = tuple(None if p is None else filled_like(p) for p, _ in leaves)
+        velocity = tuple(filled_like(p) if adam and p is not None else None for p, adam in leaves)
         return MuonSlots(momentum, velocity)
 
     def change(g: jax.Array, p: jax.Array, slots: MuonSlots, s: Any) -> tuple[jax.Array, MuonSlots]:
