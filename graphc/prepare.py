@@ -141,7 +141,7 @@ class Prepared:
             return held[1]
         if not all(map(_is_lasting, weights)):
             return None
-        with jax.ensure_compile_time_eval():  # a caller may be traced, the results are kept
+        with jax.core.eval_context():  # a caller may be traced, the results are kept
             results, _ = self._run(tuple(params), tuple(state), ())
         self._held = tuple(weakref.ref(one, self._forget) for one in weights), results
         return results

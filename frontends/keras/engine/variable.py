@@ -213,7 +213,7 @@ def _initial_value(initializer: Any, shape: Any, dtype: Any) -> jax.Array:
             f"Received: initializer={initializer} and shape={shape}"
         )
     shape, dtype = tuple(int(size) for size in shape), standardize_dtype(dtype)
-    with entered(None), autocast(None), jax.ensure_compile_time_eval():
+    with entered(None), autocast(None), jax.core.eval_context():
         return put_copy(initializer(shape, dtype=dtype), dtype)
 
 

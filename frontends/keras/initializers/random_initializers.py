@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
 from graphc.keras import ops
 from graphc.keras import random as keras_random
 from graphc.keras.initializers.initializer import Initializer
@@ -115,12 +117,21 @@ class Orthogonal(RandomInitializer):
         draws = keras_random.normal(
             (max(rows, columns), min(rows, columns)), dtype=dtype, seed=self.seed
         )
-        q, r = ops.qr(draws)
-        # The signs make the distribution uniform over orthogonal matrices.
-        q = q * ops.sign(ops.diag(r))
-        q = ops.transpose(q) if rows < columns else q
-        return self.gain * ops.reshape(q, tuple(shape))
+        make = _compiled if isinstance(draws, jax.Array) else _orthonormal
+        return make(draws, self.gain, tuple(shape), flip=rows < columns)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "gain": self.gain}
+
+
+def _orthonormal(draws: Any, gain: Any, shape: tuple[int, ...], *, flip: bool) -> Any:
+    """Return orthonormal columns (rows, with `flip`) made of normal draws, times `gain`."""
+    q, r = ops.qr(draws)
+    # The signs make the distribution uniform over orthogonal matrices.
+    q = q * ops.sign(ops.diag(r))
+    return gain * ops.reshape(ops.transpose(q) if flip else q, shape)
+
+
+# One program a shape, not one for each of its operations.
+_compiled = jax.jit(_orthonormal, static_argnames=("shape", "flip"))

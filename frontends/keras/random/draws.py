@@ -11,7 +11,7 @@ import numpy as np
 from graphc.keras.engine.dispatch import apply
 from graphc.keras.engine.settings import standardize_dtype
 from graphc.keras.random.seed_generator import draw_seed
-from graphc.kernels import threefry
+from graphc.kernels import gaussian, threefry
 from graphc.runtime.device import put_copy
 
 HOST_LIMIT = 1 << 21  # elements up to which drawing on the host beats compiling the draw
@@ -29,10 +29,10 @@ def uniform(
     return apply(op, key, minval, maxval, shape=_shape(shape), dtype=name)
 
 
-def _on_host(key: Any, minval: Any, maxval: Any, shape: Any) -> bool:
+def _on_host(key: Any, first: Any, second: Any, shape: Any) -> bool:
     """Return whether a draw is small and concrete: the host then saves a compilation."""
     concrete = isinstance(key, jax.Array) and not isinstance(key, jax.core.Tracer)
-    numbers = isinstance(minval, (int, float)) and isinstance(maxval, (int, float))
+    numbers = isinstance(first, (int, float)) and isinstance(second, (int, float))
     return concrete and numbers and math.prod(_shape(shape)) <= HOST_LIMIT
 
 
@@ -40,20 +40,22 @@ def normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
     """Draw from the normal distribution."""
-    return apply(
-        "random.normal",
-        draw_seed(seed), mean, stddev, shape=_shape(shape), dtype=standardize_dtype(dtype),
-    )  # fmt: skip
+    return _normal("normal", shape, mean, stddev, dtype, seed)
 
 
 def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
     """Draw from the normal distribution cut off at two standard deviations."""
-    return apply(
-        "random.truncated_normal",
-        draw_seed(seed), mean, stddev, shape=_shape(shape), dtype=standardize_dtype(dtype),
-    )  # fmt: skip
+    return _normal("truncated_normal", shape, mean, stddev, dtype, seed)
+
+
+def _normal(kind: str, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Any) -> Any:
+    key, name, shape = draw_seed(seed), standardize_dtype(dtype), _shape(shape)
+    if name == "float32" and _on_host(key, mean, stddev, shape):
+        draws = getattr(gaussian, kind)(np.asarray(key), shape)
+        return put_copy(draws * np.float32(stddev) + np.float32(mean))
+    return apply(f"random.{kind}", key, mean, stddev, shape=shape, dtype=name)
 
 
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Any:
