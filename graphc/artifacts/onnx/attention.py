@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from graphc.artifacts.onnx.task import Result, Table, Task
+from graphc.artifacts.onnx.task import Result, Table, Task, broadcast
 from graphc.artifacts.onnx.writer import Tensor
 from graphc.kernels.reference.attention import MASKED, in_reach
 
@@ -30,9 +30,14 @@ def _attention(task: Task) -> Result:
         if shown is None or not (shown.any(-1).all() or not task.attr("zero_empty_rows")):
             return None
     scale = task.attr("scale")
+    parts = [one.shape for one in (bias, mask) if one is not None]
+    parts += [] if shown is None else [shown.shape]
+    added = _added(task, bias, mask, shown)
+    if added is not None and any(broadcast(parts)[axis] == 1 for axis in (2, 3)):
+        # Runtimes broadcast what is added over rows and heads alone.
+        added = task.emit("Expand", added, task.writer.shape((1, 1, query.shape[1], key.shape[1])))
     found = task.emit(
-        "Attention", *(_flat(task, one) for one in (query, key, value)),
-        _added(task, bias, mask, shown),
+        "Attention", *(_flat(task, one) for one in (query, key, value)), added,
         q_num_heads=heads, kv_num_heads=shared, is_causal=int(causal and shown is None),
         scale=float(int(str(width)) ** -0.5 if scale is None else scale),
     )  # fmt: skip

@@ -160,8 +160,11 @@ def _scatter(reduction: str) -> Translator:
         numbers = task.attr("dimension_numbers")
         indexed = tuple(numbers.scatter_dims_to_operand_dims)
         inserted, windows = tuple(numbers.inserted_window_dims), numbers.update_window_dims
-        if numbers.operand_batching_dims or inserted != tuple(sorted(indexed)):
+        if inserted != tuple(sorted(indexed)):
             return None
+        if numbers.operand_batching_dims:
+            indexed = (*numbers.operand_batching_dims, *indexed)
+            indices = _with_places(task, indices, numbers.scatter_indices_batching_dims)
         rest = tuple(a for a in range(x.ndim) if a not in indexed)
         if [updates.shape[w] for w in windows] != [x.shape[a] for a in rest]:
             return None
@@ -177,6 +180,23 @@ def _scatter(reduction: str) -> Translator:
         return task.result(found, None if stored == tuple(range(x.ndim)) else stored)
 
     return translate
+
+
+def _with_places(task: Task, indices: Tensor, axes: Sequence[int]) -> Tensor:
+    """Return indices [..., k] with their own places along some axes before them [..., n + k]."""
+    lengths, writer = indices.shape[:-1], task.writer
+    column = writer.shape((*lengths, 1))
+    parts = []
+    for axis in axes:
+        size = task.emit("Squeeze", writer.length(lengths[axis]))
+        place = task.emit("Range", scalar(0, "int64"), size, scalar(1, "int64"))
+        place = task.emit("Unsqueeze", place, ints(*range(1, len(lengths) - axis + 1)))
+        parts.append(task.emit("Expand", place, column))
+    given = task.cast(writer.name_of(indices), "int64", indices.held)
+    name = task.emit("Concat", *parts, given, axis=-1)
+    count = indices.shape[-1]
+    assert isinstance(count, int)
+    return Tensor((*lengths, count + len(axes)), "int64", name)
 
 
 def _written(task: Task, data: str, where: Any, values: str, reduction: str, dtype: str) -> str:

@@ -137,8 +137,8 @@ def _concatenate(task: Task) -> Result:
         given, form = list(task.given), type(form)()
     axis = axes_of(task.attr("axis", task.attr("dimension", 0)), len(task.shape))[0]
     place = axis if form.order is None else form.order.index(axis)
-    parts = [task.cast(one, task.held) for one in given]
-    if len(parts) == 1:
+    parts = [task.cast(one, task.held) for one in given if 0 not in one.shape]
+    if len(task.given) == 1:
         return same(task)
     return task.result(task.emit("Concat", *parts, axis=place), form.order)
 

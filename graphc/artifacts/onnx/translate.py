@@ -99,6 +99,8 @@ def _node(link: Linked, operands: list[Tensor | None], writer: Writer) -> list[T
     if _settled(operands, link.attrs, link.shapes):
         arrays = _evaluated(node, operands)
         return [_known(array) for array in arrays]
+    if _empty(link.shapes):
+        return [_known(np.zeros(spec.shape, spec.dtype)) for spec in node.specs]
     task = _task(node.op, operands, link.attrs, link.shapes, node.specs, writer)
     translator = OPS.get(node.op)
     result = None if translator is None else translator(task)
@@ -122,6 +124,11 @@ def _settled(
     """Return whether all is known that the results depend on."""
     known = all(one is None or one.known for one in operands)
     return known and not any(map(has_size, attrs.values())) and all(map(is_static, shapes))
+
+
+def _empty(shapes: Sequence[Shape]) -> bool:
+    """Return whether results have no elements; runtimes differ in how they compute such."""
+    return bool(shapes) and all(is_static(shape) and 0 in shape for shape in shapes)
 
 
 def _known(array: Any) -> Tensor:
@@ -309,8 +316,10 @@ def _equation(
         return [
             _known(one) for one in (result if equation.primitive.multiple_results else [result])
         ]
-    translator: Translator | None = PRIMITIVES.get(name)
     specs = [var.aval for var in equation.outvars]
+    if _empty(shapes):
+        return [_known(np.zeros(spec.shape, spec.dtype)) for spec in specs]
+    translator: Translator | None = PRIMITIVES.get(name)
     task = _task(name, operands, attrs, shapes, specs, writer)
     found = None if translator is None else translator(task)
     if found is None:

@@ -220,7 +220,8 @@ class Writer:
     def reshaped(self, given: Given, shape: Sequence[Dim]) -> str:
         """Return what has this shape and the same elements in order."""
         open_ones = [place for place, size in enumerate(shape) if isinstance(size, Size)]
-        if len(open_ones) > 1 or (open_ones and 0 in shape):
-            return self.emit("Reshape", given, self.shape(shape))
+        empty = 1 if 0 in shape else None  # else 0 would stand for the length that was there
+        if len(open_ones) > 1 or (open_ones and empty):
+            return self.emit("Reshape", given, self.shape(shape), allowzero=empty)
         target = [-1 if isinstance(size, Size) else size for size in shape]
-        return self.emit("Reshape", given, np.asarray(target, "int64"))
+        return self.emit("Reshape", given, np.asarray(target, "int64"), allowzero=empty)

@@ -86,7 +86,7 @@ def distance(found: Any, expected: Any) -> float:
         if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
             return np.inf
         scale = max(1.0, np.max(np.abs(b[finite]), initial=0.0))
-        worst = max(worst, np.max(np.abs(a - b)[finite], initial=0.0) / scale)
+        worst = max(worst, np.max(np.abs(a[finite] - b[finite]), initial=0.0) / scale)
     return float(worst)
 
 

@@ -17,6 +17,8 @@ from tests.graphc.onnx.running import op_error, op_nodes
 
 PAGE = Path(__file__).parents[3] / "docs" / "onnx.md"
 LIMIT = 1e-5
+# Of the largest number. A tone that lies between two levels goes to either.
+LIMITS = {"image.equalize": 1 / 254}
 SAMPLE = 41  # of the cases, one in so many is not slow
 # Special functions, views of bytes, solvers and decompositions, complex and random numbers.
 REFUSED = frozenset((
@@ -29,6 +31,7 @@ REFUSED = frozenset((
     "random.categorical", "random.gamma", "random.normal", "random.randint", "random.shuffle",
     "random.truncated_normal", "random.uniform", "shape.kaiser", "shape.unique", "signal.istft",
 ))  # fmt: skip
+FIXED = {"image.perspective_transform"}  # its case is of four rows and no others
 # Cases that are for no number of rows: they need so many, are over the rows by an operator that
 # ONNX has for a known length alone, or hold indices that are out of range.
 ODD = {
@@ -50,11 +53,11 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", _cases())
 def test_an_op_gives_what_its_reference_gives(case: Any) -> None:
-    assert op_error(case) <= LIMIT
+    assert op_error(case) <= LIMITS.get(case.op, LIMIT)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("op", sorted(REFUSED & {case.op for case in CASES}))
+@pytest.mark.parametrize("op", sorted((REFUSED - FIXED) & {case.op for case in CASES}))
 def test_an_op_is_refused_by_name(op: str) -> None:
     case = next(case for case in CASES if case.op == op)
     with pytest.raises((UnexpressedError, UnequalError), match=re.escape(f"'{op}' in layer")):
