@@ -33,6 +33,7 @@ from graphc.keras.saving.hdf5 import (
 )
 from graphc.keras.saving.legacy_config import compile_arguments, modern
 from graphc.keras.saving.names import built_in
+from graphc.keras.saving.registration import get_registered_object
 from graphc.keras.saving.seal import read, written
 from graphc.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
@@ -159,7 +160,9 @@ def _compile(model: Any, file: h5py.File, path: Path, custom_objects: Any, safe_
         return
     with describing(path):
         config = compile_arguments(_json(file, "training_config", path))
-        model.compile(**deserialize_keras_object(config, custom_objects, safe_mode))
+        found = deserialize_keras_object(config, custom_objects, safe_mode)
+        named = ("loss", "metrics", "weighted_metrics")
+        model.compile(**found | {name: _custom(found[name], custom_objects) for name in named})
     slots = group_at(file, SLOTS)
     if slots is None or not model.built:
         return
@@ -167,6 +170,18 @@ def _compile(model: Any, file: h5py.File, path: Path, custom_objects: Any, safe_
     names = names_in(slots, "weight_names")
     store = {str(place): needed_array(slots, name) for place, name in enumerate(names)}
     model.optimizer.load_own_variables(store)
+
+
+def _custom(value: Any, custom_objects: Any) -> Any:
+    """Return losses or metrics with those of the user for their names: `compile` knows none."""
+    if isinstance(value, str):
+        found = get_registered_object(value, custom_objects)
+        return value if found is None else found() if isinstance(found, type) else found
+    if isinstance(value, dict):
+        return {key: _custom(item, custom_objects) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_custom(item, custom_objects) for item in value]
+    return value
 
 
 def load_weights(model: Any, path: Path, by_name: bool, skip_mismatch: bool) -> None:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+from graphc.keras.saving.legacy_graph import graph
+
 OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl")
 RENAMED = {name: {"lr": "learning_rate"} for name in OPTIMIZERS}
+CLASSES = {"Policy": "DTypePolicy", "PolicyV1": "DTypePolicy"}
+CONVOLUTIONS = ("DepthwiseConv1D", "DepthwiseConv2D", "Conv1DTranspose", "Conv2DTranspose",
+                "Conv3DTranspose")  # fmt: skip
+SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
+KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+INITIALIZERS = (
+    "Zeros", "Ones", "Constant", "RandomNormal", "RandomUniform", "TruncatedNormal", "Orthogonal",
+    "VarianceScaling", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform",
+    "LecunNormal", "Identity",
+)  # fmt: skip
 # Arguments that are not there any more, by class.
 DROPPED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(OPTIMIZERS, ("is_legacy_optimizer", "jit_compile", "decay")),
     "InputLayer": ("ragged",),
     "Lambda": ("module", "function_type", "output_shape_type", "output_shape_module"),
-    "DepthwiseConv2D": ("groups",),
+    **dict.fromkeys(CONVOLUTIONS, ("groups",)),
+    **dict.fromkeys(SEPARABLE, ("groups", *KERNEL)),
+    **dict.fromkeys(INITIALIZERS, ("dtype",)),
+    "Embedding": ("input_length",),
+    "MultiHeadAttention": ("query_shape", "key_shape", "value_shape"),
 }
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
              "StackedRNNCells", "Bidirectional")  # fmt: skip
@@ -33,11 +50,33 @@ def modern(config: Any) -> Any:
     name = config.get("class_name")
     if not isinstance(name, str) or "config" not in config:
         return {key: modern(value) for key, value in config.items()}
-    inner = config["config"]
+    name, inner = _name(name), config["config"]
     if isinstance(inner, dict) and name in CONVERTED:
         inner = CONVERTED[name](inner)
+    if isinstance(inner, dict) and "input_layers" in inner:
+        inner = graph(inner)
     rest = {key: modern(value) for key, value in config.items() if key != "config"}
-    return rest | {"config": _arguments(name, inner)}
+    if _is_package(rest.get("module")):
+        rest["module"] = "keras"
+    return rest | {"class_name": name, "config": _arguments(name, inner)}
+
+
+def _name(name: str) -> str:
+    """Return the name of a class without the package that it lay in."""
+    package, _, last = name.rpartition(">")
+    if last in OPTIMIZERS and package == "Custom":  # Keras 2.11 registered its own so
+        return last
+    if package:
+        return last if _is_package(package) or package.split(".")[0] == "keras" else name
+    package, _, last = name.rpartition(".")
+    name = last if _is_package(package) or package.split(".")[0] == "keras" else name
+    return CLASSES.get(name, name)
+
+
+def _is_package(module: Any) -> bool:
+    """Return whether a module is one of Keras 2 inside TensorFlow, or of the package `tf_keras`."""
+    parts = module.split(".") if isinstance(module, str) else []
+    return parts[:1] == ["tf_keras"] or (parts[:1] in (["tensorflow"], ["tf"]) and "keras" in parts)
 
 
 def _arguments(name: str, inner: Any) -> Any:
@@ -76,23 +115,19 @@ def _wrapped(inner: dict[str, Any]) -> dict[str, Any]:
     return {**inner, "fn": {"class_name": "function", "config": function, "module": "builtins"}}
 
 
-def _graph(inner: dict[str, Any]) -> dict[str, Any]:
-    """Keras 2 wrote the one input or output of a model as a list, and took it for a tensor."""
-    nodes = [node for entry in inner.get("layers", ()) for node in entry.get("inbound_nodes") or ()]
-    if not nodes or not all(isinstance(node, list) for node in nodes):
-        return inner
-    ends = {key: inner[key] for key in ("input_layers", "output_layers") if key in inner}
-    return {**inner, **{key: end[0] if len(end) == 1 else end for key, end in ends.items()}}
+def _distribution(inner: dict[str, Any]) -> dict[str, Any]:
+    """Keras 2 called the truncated normal distribution the normal one, too."""
+    normal = inner.get("distribution") == "normal"
+    return {**inner, "distribution": "truncated_normal"} if normal else inner
 
 
 CONVERTED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "BatchNormalization": _axis,
     "LayerNormalization": _axis,
     "Lambda": _function,
+    "VarianceScaling": _distribution,
     "MeanMetricWrapper": _wrapped,
     "LossFunctionWrapper": _wrapped,
-    "Functional": _graph,
-    "Model": _graph,
 }
 
 
@@ -100,6 +135,13 @@ def compile_arguments(config: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of `compile`, as configurations, from a file's `training_config`."""
     names = ("loss", "loss_weights", "metrics", "weighted_metrics")
     found = {name: _named(modern(config.get(name))) for name in names}
+    decay = ((config.get("optimizer_config") or {}).get("config") or {}).get("decay")
+    if decay:
+        warnings.warn(
+            f"The optimizer's 'decay' of {decay} is ignored: compile with "
+            "`InverseTimeDecay(learning_rate, 1, decay)` as learning rate for the same.",
+            stacklevel=7,
+        )
     return found | {"optimizer": modern(config.get("optimizer_config"))}
 
 

@@ -231,6 +231,8 @@ def _shapes(value: Any) -> Any:
 def _made(config: dict[str, Any], name: str) -> Any:
     registered = config.get("registered_name")
     cls = get_registered_object(registered) if registered else None
+    if name in OF_TENSORFLOW and cls is None and get_registered_object(name) is None:
+        raise ValueError(_wrapping(name, config["config"]))
     cls = cls or find_object(name, config.get("module"))
     make = getattr(cls, "from_config", None)
     if make is None:
@@ -245,5 +247,22 @@ def _made(config: dict[str, Any], name: str) -> Any:
     return make(inner, safe_mode=in_safe_mode(True)) if takes_mode else make(inner)
 
 
+# What Keras 2 made of functions of TensorFlow that were called on the tensors of a model.
+OF_TENSORFLOW = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod",
+                 "InstanceMethod", "InstanceProperty")  # fmt: skip
+
+
+def _wrapping(name: str, inner: Any) -> str:
+    """Return why a layer is refused that stands for a function of TensorFlow."""
+    given = inner if isinstance(inner, dict) else {}
+    function = next((given[key] for key in FUNCTION_KEYS if given.get(key)), "indexing")
+    return (
+        "Expected layers of Keras, or a class of this name in `custom_objects`. Received: the "
+        f"layer '{given.get('name')}' ({name}), which calls TensorFlow's own {function!r}: build "
+        "the model from code with `keras.ops` in its place, and load the weights"
+    )
+
+
+FUNCTION_KEYS = ("function", "method_name", "attr_name", "cls_ref", "cls_symbol")
 LOOKUPS["serialize"] = serialize_keras_object
 LOOKUPS["deserialize"] = deserialize_keras_object
