@@ -3,17 +3,15 @@
     model = load("model.graphc")
     outputs = model(inputs)              # arrays with any number of rows
 
-It stands alone, so that it can be copied to where graphc is not installed; with `direct.py` beside
-it a process starts without importing jax, where jaxlib is the one that the artifact was made with;
-`strings.py` and `fingerprint.py` are for models that take strings. An artifact is a ZIP archive:
-`signature.json`, `weights/<n>.npy`, `program-<platform>.bin` (StableHLO by `jax.export`),
-`direct-cpu.mlir` (the same for `direct.py`), `front.json` (what is done to strings first), and
+It stands alone, to be copied to where graphc is not installed; with `direct.py` beside it a process
+starts without importing jax, where jaxlib is that of the artifact; `strings.py`, `fingerprint.py`
+are for models that take strings. An artifact is a ZIP archive: `signature.json`, `weights/<n>.npy`,
+`program-<platform>.bin` (StableHLO), `direct-cpu.mlir` (for `direct.py`), `front.json` (strings),
 XLA's code for like machines and versions: `cache/<platform>/`, `compiled/<processor>/<rows>.bin`.
 """
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import io
 import json
@@ -30,8 +28,7 @@ from typing import Any
 import numpy as np
 
 FORMAT, VERSION = "graphc artifact", 1
-LARGEST_TEXT = 1 << 24  # bytes of the signature
-EXPANSION = 100  # bytes of a member for each that is stored, at most
+LARGEST_TEXT, EXPANSION = 1 << 24, 100  # bytes of the signature; of a member for each stored
 CACHE = "jax.experimental.compilation_cache.compilation_cache"
 NAMES = {"gpu": "cuda"}  # what a platform is called by `jax.export`
 
@@ -63,19 +60,16 @@ class Tensor:
         Raises:
             ValueError: its shape or its dtype does not fit; names the input.
         """
-        array = np.asarray(value)
-        if self.dtype == "string":
-            array = self._column(array)
+        text = self.dtype == "string"
+        array = self._column(np.asarray(value)) if text else np.asarray(value)
         fits = array.ndim == len(self.shape) and all(
             size in (None, given) for size, given in zip(self.shape, array.shape, strict=True)
         )
         if not fits:
             raise ValueError(f"Expected {self!r}. Received: shape {array.shape}")
-        if self.dtype == "string":
-            return array
-        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
+        if not text and not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise ValueError(f"Expected {self!r}. Received: dtype {array.dtype}")
-        return array.astype(self.dtype, copy=False)
+        return array if text else array.astype(self.dtype, copy=False)
 
     def _column(self, array: np.ndarray) -> np.ndarray:
         """Return strings, with a last axis of size 1 more or less if that fits."""
@@ -91,9 +85,7 @@ class Tensor:
 class Artifact:
     """A loaded model with its `inputs`, its `outputs` and its `platform`: call it on arrays."""
 
-    def __init__(
-        self, run: Any, signature: dict[str, Any], platform: str, front: Any = None
-    ) -> None:
+    def __init__(self, run: Any, signature: Any, platform: str, front: Any = None) -> None:
         self.inputs = [Tensor(entry) for entry in signature["inputs"]]
         self.outputs = [Tensor(entry) for entry in signature["outputs"]]
         self.feeds = [Tensor(entry) for entry in signature["feeds"]]  # what `run` takes
@@ -102,14 +94,11 @@ class Artifact:
         self.run, self._front = run, front
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        """Return the outputs for inputs in order, as a list, or by name (also as one dictionary).
+        """Return the outputs as the model gave them: an array, a list or a dictionary.
 
         Args:
-            inputs: arrays [rows, ...]; all with the same number of rows.
-            named: the same by name.
-
-        Returns:
-            One array, or a list, or a dictionary of arrays, as the model gave.
+            inputs: arrays [rows, ...] with equally many rows, in order or as one list.
+            named: the same by name; or `inputs` is one dictionary.
 
         Raises:
             ValueError: an input is missing, is not known, or does not fit.
@@ -138,17 +127,14 @@ class Artifact:
     def _ordered(self, inputs: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
         if len(inputs) == 1 and isinstance(inputs[0], dict):
             inputs, named = (), {**inputs[0], **named}
-        if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) and len(self.inputs) > 1:
+        elif len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) and len(self.inputs) > 1:
             inputs = tuple(inputs[0])
         names = [tensor.name for tensor in self.inputs]
-        if named:
-            wrong = sorted(set(named) ^ set(names)) if not inputs else sorted(named)
-            if wrong:
-                raise ValueError(f"Expected the inputs {names}. Received: {sorted(named)}")
-            return [named[name] for name in names]
-        if len(inputs) != len(names):
+        if named and (inputs or set(named) != set(names)):
+            raise ValueError(f"Expected the inputs {names}. Received: {sorted(named)}")
+        if not named and len(inputs) != len(names):
             raise ValueError(f"Expected {len(names)} inputs: {names}. Received: {len(inputs)}")
-        return list(inputs)
+        return [named[name] for name in names] if named else list(inputs)
 
 
 def load(path: str | Path, platform: str | None = None) -> Artifact:
@@ -182,7 +168,7 @@ def load(path: str | Path, platform: str | None = None) -> Artifact:
 
 
 def _made(way: Any, archive: zipfile.ZipFile, signature: dict[str, Any], platform: str) -> Any:
-    names = [name for name in archive.namelist() if way.reads(name, platform)]
+    names = (name for name in archive.namelist() if way.reads(name, platform))
     return way({name: _read(archive, name) for name in names}, signature, platform)
 
 
@@ -239,10 +225,11 @@ class Program:
 
         program = jax.export.deserialize(bytearray(members[f"program-{platform}.bin"]))
         options = signature.get("options", {}).get(platform) or None
-        self._weights = jax.device_put(tuple(weights or weights_of(members, signature)))
+        self._device = _device(platform)
+        arrays = tuple(weights or weights_of(members, signature))
+        self._weights, self._put = jax.device_put(arrays, self._device), jax.device_put
         self._run = jax.jit(program.call, compiler_options=options)
-        compiled = {name: data for name, data in members.items() if name.startswith("cache/")}
-        self._folder = _kept(compiled) if compiled else None
+        self._folder = _kept({n: data for n, data in members.items() if n.startswith("cache/")})
         self._known = set[int]()  # numbers of rows so far
 
     @staticmethod
@@ -253,13 +240,27 @@ class Program:
     def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         known = self._folder is None or len(inputs[0]) in self._known
         with nullcontext() if known else _looking_in(self._folder):
-            outputs = self._run(self._weights, *inputs)
+            placed = self._put(tuple(inputs), self._device)  # a model may have no weights
+            outputs = self._run(self._weights, *placed)
         self._known.add(len(inputs[0]))
         return [np.asarray(array) for array in outputs]
 
 
-def _kept(compiled: dict[str, bytes]) -> tempfile.TemporaryDirectory[str]:
-    """Return a folder of files, which lasts as long as it is referred to."""
+def _device(platform: str) -> Any:
+    """Return JAX's default device if it is of the platform, else the platform's first one."""
+    jax = importlib.import_module("jax")
+    default = jax.config.jax_default_device  # a device, the name of a backend, or None
+    if NAMES.get(kind := getattr(default, "platform", ""), kind) == platform:
+        return default
+    with suppress(RuntimeError):
+        return jax.local_devices(backend=platform)[0]
+    raise ArtifactError(f"Expected a device of the platform '{platform}'. JAX has none here")
+
+
+def _kept(compiled: dict[str, bytes]) -> Any:
+    """Return a folder of files, which lasts as long as it is referred to; None for none."""
+    if not compiled:
+        return None
     folder = tempfile.TemporaryDirectory(prefix="graphc-artifact-")
     for name, data in compiled.items():
         Path(folder.name, PurePosixPath(name).name).write_bytes(data)
@@ -268,11 +269,10 @@ def _kept(compiled: dict[str, bytes]) -> tempfile.TemporaryDirectory[str]:
 
 def weights_of(members: dict[str, bytes], signature: dict[str, Any]) -> list[np.ndarray]:
     """Return the weights; one of a dtype that NumPy does not know is stored as whole numbers."""
-    found = []
-    for number, dtype in enumerate(signature["weights"]):
-        array = np.load(io.BytesIO(members[f"weights/{number}.npy"]), allow_pickle=False)
-        found.append(array if str(array.dtype) == dtype else array.view(np.dtype(dtype)))
-    return found
+    dtypes = signature["weights"]
+    stored = [io.BytesIO(members[f"weights/{number}.npy"]) for number in range(len(dtypes))]
+    pairs = zip((np.load(one, allow_pickle=False) for one in stored), dtypes, strict=True)
+    return [a if str(a.dtype) == dtype else a.view(np.dtype(dtype)) for a, dtype in pairs]
 
 
 @contextmanager

@@ -17,12 +17,17 @@ from graphc.artifacts.loader import Artifact
 from graphc.serving.batching import Batcher, QueueFullError, padded_size, quantile
 from graphc.serving.bodies import JSON, LARGEST_BODY, BodyError, accepted, body_of, inputs_of
 
-SLOWEST_BODY = 30  # seconds
+CLOSED = {"Connection": "close"}  # else the rest of the body would still be waited for
 QUANTILES = (0.5, 0.9, 0.99)
 
 
 def make_app(
-    model: Artifact, *, largest: int = 32, patience: float = 0.005, room: int = 256
+    model: Artifact,
+    *,
+    largest: int = 32,
+    patience: float = 0.005,
+    room: int = 256,
+    slowest: float = 30,
 ) -> Starlette:
     """Return the service.
 
@@ -31,8 +36,10 @@ def make_app(
         largest: rows of a batch at most; of a request, too.
         patience: seconds that a request waits for others at most.
         room: requests that may wait; more are refused with 503.
+        slowest: seconds that a body may take to come; then the answer is 408, and the connection
+            is closed.
     """
-    service = _Service(model, largest, patience, room)
+    service = _Service(model, largest, patience, room, slowest)
     return Starlette(
         lifespan=service.lifespan,
         routes=[
@@ -57,8 +64,10 @@ class TooSlowError(BodyError):
 
 
 class _Service:
-    def __init__(self, model: Artifact, largest: int, patience: float, room: int) -> None:
-        self.model, self.largest = model, padded_size(largest)
+    def __init__(
+        self, model: Artifact, largest: int, patience: float, room: int, slowest: float
+    ) -> None:
+        self.model, self.largest, self.slowest = model, padded_size(largest), slowest
         self.batcher = Batcher(self._run, self.largest, patience, room)
         self.ready = False
 
@@ -82,13 +91,15 @@ class _Service:
         """Answer rows with the model's outputs for them."""
         kind = request.headers.get("content-type", JSON)
         try:
-            body = await _read(request)
+            body = await _read(request, self.slowest)
             inputs = inputs_of(body, kind, self.model)
             feeds = tuple(self.model.fed(inputs))
         except ClientDisconnect:
             return _error(400, "The client is gone")  # nobody reads it
+        except (TooLargeError, TooSlowError) as error:
+            return _error(error.status, str(error), CLOSED)
         except ValueError as error:
-            return _error(getattr(error, "status", 400), str(error))
+            return _error(400, str(error))
         rows = len(inputs[0])
         if rows > self.largest:
             return _error(413, f"Expected at most {self.largest} rows. Received: {rows}")
@@ -141,7 +152,7 @@ class _Service:
         return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, seconds: float) -> bytes:
     """Return the body of a request.
 
     Raises:
@@ -149,14 +160,14 @@ async def _read(request: Request) -> bytes:
     """
     parts, size = list[bytes](), 0
     try:
-        async with asyncio.timeout(SLOWEST_BODY):
+        async with asyncio.timeout(seconds):
             async for part in request.stream():
                 size += len(part)
                 if size > LARGEST_BODY:
                     raise TooLargeError(f"Expected at most {LARGEST_BODY} bytes")
                 parts.append(part)
     except TimeoutError:
-        raise TooSlowError(f"Expected the body within {SLOWEST_BODY} seconds") from None
+        raise TooSlowError(f"Expected the body within {seconds:g} seconds") from None
     return b"".join(parts)
 
 

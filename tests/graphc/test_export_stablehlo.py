@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -254,3 +255,49 @@ def test_compiled_ahead_of_time(tmp_path: Path) -> None:
     )
     assert directly(tmp_path, end) == "False\nFalse\nTrue\n"
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, atol=1e-6)
+
+
+PLACES = """
+import sys, jax
+import numpy as np
+from graphc.artifacts import loader
+first, second = jax.devices()
+for path in sys.argv[1:]:
+    for default, asked, expected in (
+        (None, None, first), (None, "cpu", first), (second, None, second), (second, "cpu", second),
+    ):
+        with jax.default_device(default):
+            model = loader.load(path, asked)
+        run, seen = model.run._run, []
+        def spied(*given):
+            seen.append((given, outputs := run(*given)))
+            return outputs
+        model.run._run = spied
+        with jax.default_device(first if expected is second else second):  # it is settled already
+            model(np.ones((3, 4), "float32"))
+        arrays = jax.tree.leaves(seen)
+        assert len(arrays) >= 2 and len(seen) == 1
+        assert all(array.devices() == {expected} and array.committed for array in arrays), arrays
+print("placed")
+"""
+
+
+def test_the_device_is_settled_when_an_artifact_is_loaded(tmp_path: Path) -> None:
+    simple().export(tmp_path / "m", platforms=["cpu"])
+    inputs = keras.Input((4,))
+    keras.Model(inputs, keras.ops.square(inputs)).export(tmp_path / "none", platforms=["cpu"])
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run(
+        [sys.executable, "-c", PLACES, str(tmp_path / "m"), str(tmp_path / "none")],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "placed\n", done.stderr
+
+
+def test_a_platform_that_is_not_here_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simple().export(tmp_path / "m", platforms=["cpu", "tpu"])
+    monkeypatch.setattr(loader, "_direct", lambda *_: False)
+    with pytest.raises(loader.ArtifactError, match="Expected a device of the platform 'tpu'"):
+        loader.load(tmp_path / "m", platform="tpu")

@@ -152,6 +152,37 @@ def test_bodies_without_a_length_are_bounded(served: tuple[Artifact, np.ndarray]
         assert client.post("/predict", json={"inputs": X.tolist()}).status_code == 200
 
 
+@pytest.mark.parametrize("manner", ["never", "slowly", "in chunks"])
+def test_a_body_that_does_not_end_is_answered_and_let_go(manner: str) -> None:
+    length = "transfer-encoding: chunked" if manner == "in chunks" else "content-length: 1000"
+    part = {"never": b"", "slowly": b"0", "in chunks": b"1\r\n0\r\n"}[manner]
+    with client_of(make_app(Model(lambda feeds: feeds), slowest=0.4)) as client:
+        place = ("127.0.0.1", client.base_url.port or 0)
+        started, received = time.monotonic(), b""
+        with socket.create_connection(place, timeout=0.05) as connection:
+            connection.sendall(f"POST /predict HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n".encode())
+            assert client.post("/predict", json={"inputs": [[1]]}).status_code == 200
+            while time.monotonic() < started + 3:
+                with suppress(OSError):  # the connection may be closed already
+                    connection.sendall(part)
+                try:
+                    new = connection.recv(4096)
+                except TimeoutError:
+                    continue
+                except ConnectionResetError:
+                    break
+                received += new
+                if not new:
+                    break
+            else:
+                pytest.fail(f"the connection is open still; received: {received!r}")
+        assert received.startswith(b"HTTP/1.1 408 ")
+        assert b"Expected the body within 0.4 seconds" in received
+        assert time.monotonic() > started + 0.35
+        assert client.post("/predict", json={"inputs": [[1]]}).status_code == 200
+        assert "graphc_queue_length 0" in client.get("/metrics").text
+
+
 def test_clients_that_leave_do_no_harm(served: tuple[Artifact, np.ndarray]) -> None:
     with client_of(make_app(served[0])) as client:
         port = client.base_url.port
