@@ -21,11 +21,29 @@ Values = dict[int, np.ndarray]  # by the identity of a variable
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """What the steps of a lane read that is no variable, such as the rate of a dropout."""
+
+    scalars: tuple[np.float32, ...]
+    test_scalars: tuple[np.float32, ...]
+    hyper: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Next:
-    """What follows an epoch: whether the training ends, and other values of some variables."""
+    """What follows an epoch.
+
+    Attributes:
+        ends: whether the training does.
+        changes: other values of some variables.
+        numbers: those that the steps read from here on; None for the same as before.
+        finished: of a training that ends, whether averages have become its weights already.
+    """
 
     ends: bool = False
     changes: Values = field(default_factory=dict[int, np.ndarray])
+    numbers: Numbers | None = None
+    finished: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +84,7 @@ class Trained:
     variables: Values
     history: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     epochs: int = 0
+    finished: bool = False  # see `Next`
 
     def into(self, model: Any) -> None:
         """Set the variables of a model: the lane's own, or one built in the same way."""
@@ -74,7 +93,7 @@ class Trained:
         for one, other in zip(mine, theirs, strict=True):
             if id(one) in self.variables:
                 other.assign(self.variables[id(one)])
-        if getattr(model.optimizer, "use_ema", False):
+        if getattr(model.optimizer, "use_ema", False) and not self.finished:
             model.optimizer.finalize_variable_values(model.trainable_variables)
 
     def note(self, logs: Logs) -> None:
@@ -126,9 +145,7 @@ class Ready:
     stretches: tuple[Stretch, ...]
     tests: tuple[Stretch, ...]
     values: Values
-    scalars: tuple[np.float32, ...]
-    test_scalars: tuple[np.float32, ...]
-    hyper: dict[str, float]
+    numbers: Numbers
 
     @classmethod
     def of(cls, lane: Lane) -> Ready:
@@ -136,11 +153,11 @@ class Ready:
         parts = parts_of(lane, "train", lane.chosen)
         tests = [] if lane.held is None else parts_of(lane, "test", lane.held)
         tested = tests[0].bound.traced if tests else None
-        traced, model = parts[0].bound.traced, lane.model
+        traced = parts[0].bound.traced
         return cls(
             lane, traced, tested, _stretches(parts), _stretches(tests),
-            {id(v): np.array(v.value) for v in variables_of(model)}, traced.read_scalars(),
-            () if tested is None else tested.read_scalars(), model.optimizer.scalars(),
+            {id(v): np.array(v.value) for v in _read(lane.model, traced, tested)},
+            _numbers(lane.model, traced, tested),
         )  # fmt: skip
 
     @property
@@ -156,6 +173,14 @@ class Ready:
         slots = self.lane.model.optimizer.variables
         return list(self.traced.params), list(self.traced.state), list(slots)
 
+    def every_variable(self) -> list[Any]:
+        """Return all that the model has, and what its steps read or change beside that."""
+        return _read(self.lane.model, self.traced, self.tested)
+
+    def read_numbers(self) -> Numbers:
+        """Return the numbers of the model as they are now."""
+        return _numbers(self.lane.model, self.traced, self.tested)
+
     def order(self, epoch: int) -> np.ndarray:
         """Return the numbers of the rows in the order of an epoch [capacity]."""
         chosen, lane = self.lane.chosen, self.lane
@@ -166,6 +191,17 @@ class Ready:
             return padded(chosen, capacity)
         order = np.asarray(epoch_order(lane.seed, epoch, len(chosen), capacity))
         return padded(chosen[order[: len(chosen)]], capacity)
+
+
+def _read(model: Any, traced: TracedStep, tested: TracedStep | None) -> list[Any]:
+    steps = (traced,) if tested is None else (traced, tested)
+    found = [*variables_of(model), *(v for one in steps for v in (*one.params, *one.state))]
+    return list({id(variable): variable for variable in found}.values())
+
+
+def _numbers(model: Any, traced: TracedStep, tested: TracedStep | None) -> Numbers:
+    of_tests = () if tested is None else tested.read_scalars()
+    return Numbers(traced.read_scalars(), of_tests, model.optimizer.scalars())
 
 
 def padded(numbers: np.ndarray, capacity: int) -> np.ndarray:

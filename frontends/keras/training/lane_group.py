@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from threading import Lock
 from typing import Any
@@ -164,12 +164,16 @@ class Group:
             if not follows.ends and trained.epochs < trained.lane.epochs:
                 self._change(number, ready, follows)
                 continue
-            trained.variables = now() | follows.changes
+            trained.variables, trained.finished = now() | follows.changes, follows.finished
             slot.trained = None
             yield trained
 
     def _change(self, number: int, ready: Ready, follows: Next) -> None:
-        """Set variables of a lane that go on with other values."""
+        """Set what a lane goes on with other values of."""
+        if follows.numbers is not None:
+            self.slots[number].ready = replace(ready, numbers=follows.numbers)
+            every = [slot.ready or self.first for slot in self.slots]
+            self.shared = _numbers(every, training=True)
         if not follows.changes:
             return
         assert self.carry is not None
@@ -201,13 +205,14 @@ def _numbers(ready: Sequence[Ready], *, training: bool) -> Shared:
     """Return what the steps of each lane read."""
     count = len(ready)
     rows = [one.lane.chosen if training else one.lane.held for one in ready]
-    scalars = zip(*(r.scalars if training else r.test_scalars for r in ready), strict=True)
-    names = ready[0].hyper if training else ()
+    each = [one.numbers for one in ready]
+    scalars = zip(*(n.scalars if training else n.test_scalars for n in each), strict=True)
+    names = each[0].hyper if training else ()
     return Shared(
-        np.array([0 if each is None else len(each) for each in rows], np.int32),
+        np.array([0 if one is None else len(one) for one in rows], np.int32),
         np.zeros(count, np.int32), np.ones(count, bool),
         tuple(np.stack(column) for column in scalars),
-        {name: np.array([one.hyper[name] for one in ready], np.float32) for name in names},
+        {name: np.array([one.hyper[name] for one in each], np.float32) for name in names},
     )  # fmt: skip
 
 

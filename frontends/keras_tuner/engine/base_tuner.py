@@ -20,6 +20,7 @@ from graphc.keras_tuner.errors import FailedTrialError
 from graphc.keras_tuner.seeing.display import SearchDisplay
 from graphc.keras_tuner.seeing.tables import hall_of_fame
 
+WEIGHTS, SHAPES = "checkpoint.weights.h5", "build_config.json"  # files of a trial
 PAUSE = 0.2  # seconds until an oracle is asked again that waits for other processes
 
 
@@ -88,6 +89,10 @@ class BaseTuner:
             count.
         """
         raise NotImplementedError(f"{type(self).__name__} must override `run_trial`.")
+
+    def reason_against_lanes(self) -> str | None:
+        """Return why trials cannot be trained together; None where they can."""
+        return "it is no search of Keras models"
 
     def load_model(self, trial: Trial) -> Any:
         """Return the trained model of a trial."""

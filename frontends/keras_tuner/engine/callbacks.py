@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphc import keras
 from graphc.keras_tuner.engine.objective import Objective
 from graphc.keras_tuner.engine.trial import Trial
+from graphc.keras_tuner.errors import FatalValueError
 
 if TYPE_CHECKING:
     from graphc.keras_tuner.engine.tuner import Tuner
@@ -63,21 +65,22 @@ class SaveBestEpoch(keras.callbacks.Callback):
         if self.objective.has_value(logs or {}):
             self.offer(self.model, self.objective.get_value(logs or {}))
             return
-        self._write(self.model)
+        self.write(self.model)
 
     def offer(self, model: Any, value: float) -> None:
         """Write the weights of `model` if `value` is the best so far."""
         if self._written and not self.objective.better_than(value, self.best_value):
             return
         self.best_value = value
-        self._write(model)
+        self.write(model)
 
     def ensure(self, model: Any) -> None:
         """Write the weights of `model` if none were written: `fit` did not call this callback."""
         if not self._written:
-            self._write(model)
+            self.write(model)
 
-    def _write(self, model: Any) -> None:
+    def write(self, model: Any) -> None:
+        """Write the weights of `model`, whatever it is worth."""
         self._written = True
         mark_built(model)
         model.save_weights(self.filepath)
@@ -90,3 +93,18 @@ def mark_built(model: Any) -> None:
     """
     if not model.built and model.layers and all(layer.built for layer in model.layers):
         model.built = True
+
+
+def copied(callbacks: list[Any]) -> list[Any]:
+    """Return callbacks of its own for a training.
+
+    Raises:
+        FatalValueError: one cannot be copied.
+    """
+    try:
+        return copy.deepcopy(callbacks)
+    except Exception as error:
+        raise FatalValueError(
+            "Each trial gets copies of the callbacks, so that `copy.deepcopy` must work on them. "
+            f"Received: {callbacks}"
+        ) from error

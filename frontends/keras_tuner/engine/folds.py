@@ -60,6 +60,15 @@ def split(cv: Any, seed: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     return parts
 
 
+def places(cv: Any, seed: int, x: Any, y: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the numbers of the rows to train on and of those held out, for each fold of `split`.
+
+    Raises:
+        ValueError: there are fewer rows than folds, or no arrays to split.
+    """
+    return list(_indices(cv, seed, {"y": y}, _row_count(x)))
+
+
 def take(data: Any, rows: np.ndarray) -> Any:
     """Return some rows of an array, or of each array of a nest of arrays."""
     if hasattr(data, "iloc"):

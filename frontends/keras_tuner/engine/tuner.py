@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import warnings
 from typing import Any
 
 from graphc import keras
-from graphc.keras_tuner.engine.base_tuner import BaseTuner, path_in
+from graphc.keras_tuner.engine.base_tuner import SHAPES, WEIGHTS, BaseTuner, path_in
 from graphc.keras_tuner.engine.callbacks import (
     BatchCallback,
     SaveBestEpoch,
     TunerCallback,
+    copied,
     mark_built,
 )
 from graphc.keras_tuner.engine.folds import Part, split, whole
@@ -21,11 +21,16 @@ from graphc.keras_tuner.engine.hypermodel import trains_as_usual
 from graphc.keras_tuner.engine.hyperparameters import HyperParameters
 from graphc.keras_tuner.engine.oracle import Oracle
 from graphc.keras_tuner.engine.results import Measured, read_outcome
+from graphc.keras_tuner.engine.together import TogetherRunner
 from graphc.keras_tuner.engine.trial import Trial
 from graphc.keras_tuner.errors import FailedTrialError, FatalTypeError, FatalValueError
 from graphc.keras_tuner.studies.samplers import seed_at
 
-WEIGHTS, SHAPES = "checkpoint.weights.h5", "build_config.json"
+# What lanes do in the place of these, they do not do where a subclass does more.
+HOOKS = (
+    "run_trial", "_build_and_fit_model", "_measured", "on_epoch_begin", "on_epoch_end",
+    "on_batch_begin", "on_batch_end",
+)  # fmt: skip
 
 
 class Tuner(BaseTuner):
@@ -77,6 +82,7 @@ class Tuner(BaseTuner):
         self.optimizer, self.loss, self.metrics = optimizer, loss, metrics
         self.executions_per_trial = executions_per_trial
         self.cv = cv
+        kwargs["runner"] = kwargs.get("runner") or TogetherRunner()
         super().__init__(
             oracle,
             hypermodel,
@@ -95,7 +101,7 @@ class Tuner(BaseTuner):
         for number, part in enumerate(self._parts(args, kwargs) * self.executions_per_trial):
             self._seed(trial, number)
             watch = self._watch(trial, prunes=number == 0)
-            own = [*_copied(callbacks), watch, saver]
+            own = [*copied(callbacks), watch, saver]
             part_kwargs = {**self._quiet(part.kwargs), "callbacks": own}
             results.append(self._build_and_fit_model(trial, *part.args, **part_kwargs))
             results[-1] = self._measured(results[-1], watch.model, part, saver)
@@ -103,6 +109,12 @@ class Tuner(BaseTuner):
             if trial.note.get("pruned"):
                 break
         return results
+
+    def reason_against_lanes(self) -> str | None:
+        for name in HOOKS:
+            if getattr(type(self), name) is not getattr(Tuner, name):
+                return f"{type(self).__name__} overrides {name}"
+        return None
 
     def load_model(self, trial: Trial) -> Any:
         model = self._try_build(trial.hyperparameters)
@@ -219,18 +231,3 @@ class Tuner(BaseTuner):
             warnings.filterwarnings("ignore", "Skipping the variables of optimizer")
             model.load_weights(path_in(self, trial_id, WEIGHTS))
         return model
-
-
-def _copied(callbacks: list[Any]) -> list[Any]:
-    """Return callbacks of its own for a training.
-
-    Raises:
-        FatalValueError: one cannot be copied.
-    """
-    try:
-        return copy.deepcopy(callbacks)
-    except Exception as error:
-        raise FatalValueError(
-            "Each trial gets copies of the callbacks, so that `copy.deepcopy` must work on them. "
-            f"Received: {callbacks}"
-        ) from error

@@ -1,0 +1,264 @@
+"""Runs the trainings of several trials at once, as lanes of shared programs."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphc.keras.callbacks import History
+from graphc.keras.training.arrays import Rows, as_rows, split_at, warn_of_nan
+from graphc.keras.training.labels import check_labels
+from graphc.keras.training.lane import Lane, Logs, Next, Ready, Trained, Values, variables_of
+from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_callbacks
+from graphc.keras.training.lanes import reason_against, train
+from graphc.keras.training.tracer import alike
+from graphc.keras.training.trainer import Trainer
+from graphc.keras_tuner.engine.base_tuner import SHAPES, WEIGHTS, path_in
+from graphc.keras_tuner.engine.callbacks import SaveBestEpoch, copied
+from graphc.keras_tuner.engine.folds import places
+from graphc.keras_tuner.engine.hypermodel import trains_as_usual
+from graphc.keras_tuner.engine.results import read_outcome
+from graphc.keras_tuner.engine.runner import TrialResult, run_one
+from graphc.keras_tuner.engine.trial import Trial
+from graphc.keras_tuner.errors import FatalError
+
+Part = tuple[np.ndarray, np.ndarray | None]  # numbers of rows to train on, and held out
+OPTIONS = {"x", "y", "sample_weight", "epochs", "batch_size", "shuffle", "verbose", "callbacks"}
+
+
+class BestKept(SaveBestEpoch):
+    """Keeps the best epoch of one training in memory, until it is known which training is best."""
+
+    kept: Values | None = None
+    unranked = False
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.unranked = not self.objective.has_value(logs or {})
+        super().on_epoch_end(epoch, logs)
+
+    def into(self, saver: SaveBestEpoch, model: Any) -> None:
+        """Let the trial's saver write it, if it is better than what trainings before it had."""
+        if self.kept is None:
+            return
+        for variable in variables_of(model):
+            variable.assign(self.kept[id(variable)])
+        if self.unranked:
+            saver.write(model)
+        else:
+            saver.offer(model, self.best_value)
+
+    def write(self, model: Any) -> None:
+        self._written = True
+        self.kept = {id(v): np.array(v.stored) for v in variables_of(model)}
+
+
+class Heard(LaneCallbacks):
+    """Callbacks whose errors end their own lane only."""
+
+    error: Exception | None = None
+    message = ""
+
+    def after(self, epoch: int, logs: Logs, now: Any) -> Next:
+        try:
+            return super().after(epoch, logs, now)
+        except Exception as error:  # noqa: BLE001 - the user's code; it is reported by trial
+            self.error, self.message = error, traceback.format_exc()
+            return Next(ends=True)
+
+
+@dataclass
+class Made:
+    """A training that is ready."""
+
+    ready: Ready
+    heard: Heard
+    best: BestKept
+    trained: Trained | None = None
+
+
+@dataclass
+class Plan:
+    """A trial, and its trainings; or why it is left to `run_one`, or what failed."""
+
+    trial: Trial
+    made: list[Made] = field(default_factory=list[Made])
+    reason: str | None = None
+    failed: TrialResult | None = None
+
+
+class TogetherRunner:
+    """Trains trials as lanes, where they can be; the others one after another.
+
+    Weights and logs of the training are those of the `SequentialRunner` to the bit; numbers of
+    held-out rows may differ in the last digit, for they are summed by another program.
+
+    Attributes:
+        lanes: how many trainings were lanes.
+        alone: how many trials were not, by the reason.
+    """
+
+    def __init__(self) -> None:
+        self.lanes = 0
+        self.alone: Counter[str] = Counter()
+
+    def run(
+        self, tuner: Any, trials: Sequence[Trial], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Iterator[TrialResult]:
+        reason = reason_against_search(tuner, args, kwargs)
+        link = getattr(tuner.oracle, "link", None)
+        if reason is None and link is not None and link.prunes:
+            reason = "a pruner compares trials with those before them"
+        count = len(trials) * tuner.executions_per_trial * (tuner.cv or 1) if reason is None else 0
+        if reason is None and count < 2:
+            reason = "there is one training only"
+        if reason is not None:
+            for trial in trials:
+                self.alone[reason] += 1
+                yield run_one(tuner, trial, args, kwargs)
+            return
+        start = time.perf_counter()
+        with alike():
+            plans = self._trained(tuner, trials, args, kwargs)
+        seconds = (time.perf_counter() - start) / len(trials)
+        for plan in plans:
+            if plan.reason is not None:
+                self.alone[plan.reason] += 1
+                yield run_one(tuner, plan.trial, args, kwargs)
+            else:
+                yield _result(tuner, plan, kwargs, seconds)
+
+    def _trained(self, tuner: Any, trials: Any, args: Any, kwargs: Any) -> list[Plan]:
+        given = {**dict(zip(("x", "y"), args, strict=False)), **tuner._quiet(kwargs)}
+        plans = [_plan(tuner, trial, given) for trial in trials]
+        made = [one for plan in plans for one in plan.made]
+        for one, trained in zip(made, train([one.ready for one in made]), strict=True):
+            one.trained = trained
+        self.lanes += len(made)
+        return plans
+
+
+def reason_against_search(tuner: Any, args: Any, kwargs: dict[str, Any]) -> str | None:
+    """Return why no trial of a search can be lanes, as far as that is known before any model."""
+    if (reason := tuner.reason_against_lanes()) is not None:
+        return reason
+    if tuner.hypermodel is None or not trains_as_usual(tuner.hypermodel):
+        return "the hypermodel has a `fit` of its own"
+    splits = kwargs.get("validation_split") or not isinstance(tuner.cv, int)
+    if tuner.cv is not None and splits:
+        return "its folds are another's, or beside a `validation_split`"
+    if tuner.oracle.objective.measured:
+        return "the objective is measured on the model"
+    return _reason_against_options(tuner, args, kwargs)
+
+
+def _reason_against_options(tuner: Any, args: Any, kwargs: dict[str, Any]) -> str | None:
+    """Return which option of `fit`, or which data, lanes cannot have."""
+    asked = {name for name, value in kwargs.items() if name not in OPTIONS and value is not None}
+    asked -= {"validation_split"}
+    if len(args) > 2 or asked:
+        return f"it asks for {', '.join(sorted(asked)) or 'options without their names'}"
+    if tuner._quiet(kwargs).get("verbose", "auto") != 0:
+        return "`fit` prints"
+    data = [*args, *(kwargs.get(name) for name in ("x", "y", "sample_weight"))]
+    if not all(one is None or isinstance(one, np.ndarray) for one in data):
+        return "its data are no arrays of NumPy"
+    if tuner.cv is not None and kwargs.get("sample_weight") is not None:
+        return "its folds have weights"
+    validates = bool(kwargs.get("validation_split")) or tuner.cv is not None
+    return reason_against_callbacks(kwargs.get("callbacks"), validates=validates)
+
+
+def _plan(tuner: Any, trial: Trial, given: dict[str, Any]) -> Plan:
+    """Return the trainings of a trial, made ready in the order in which they would be trained."""
+    plan = Plan(trial)
+    tuner.display.on_start(trial)
+    try:
+        parts = _parts(tuner, given)
+    except (KeyError, ValueError) as error:  # `fit`, or the split, says it in its way
+        return Plan(trial, reason=f"{type(error).__name__} while its rows were chosen")
+    for number, part in enumerate(parts * tuner.executions_per_trial):
+        try:
+            callbacks = copied(given.get("callbacks") or [])
+            tuner._seed(trial, number)
+            watch = tuner._watch(trial, prunes=False)
+            model = tuner._try_build(trial.hyperparameters)
+        except Exception as error:  # noqa: BLE001 - the user's builder; it is reported by trial
+            failed = TrialResult(trial, None, error, traceback.format_exc())
+            return Plan(trial, failed=failed)
+        try:
+            one = _made(tuner, model, [*callbacks, watch], given, part)
+        except Exception as error:  # noqa: BLE001 - `fit` meets it again, and says it in its way
+            one = f"{type(error).__name__} while it was made ready"
+        if isinstance(one, str):
+            return Plan(trial, reason=one)
+        plan.made.append(one)
+    return plan
+
+
+def _parts(tuner: Any, given: dict[str, Any]) -> list[Part]:
+    """Return the rows of each training: all, or those of the folds."""
+    x, share = given["x"], given.get("validation_split")
+    if tuner.cv is not None:
+        return list(places(tuner.cv, tuner.oracle.seed, x, given.get("y")))
+    every = np.arange(len(x))
+    if not share:
+        return [(every, None)]
+    at = split_at(len(x), share)
+    return [(every[:at], every[at:])]
+
+
+def _made(
+    tuner: Any, model: Any, callbacks: list[Any], given: dict[str, Any], part: Part
+) -> Made | str:
+    if type(model).fit is not Trainer.fit or not model.compiled:
+        return "the model has a `fit` of its own"
+    rows: Rows = as_rows(given["x"], given.get("y"), given.get("sample_weight"))
+    warn_of_nan(rows)
+    chosen, held = part
+    epochs, batch = given.get("epochs", 1), given.get("batch_size") or 32
+    lane = Lane(
+        model, rows, chosen, min(batch, len(chosen)), epochs, 0,
+        bool(given.get("shuffle", True)), held,
+    )  # fmt: skip
+    reason = reason_against(lane) if epochs > 0 else "there are no epochs"
+    if reason is not None:
+        return reason
+    best = BestKept(tuner.oracle.objective, "")
+    heard = Heard(model, [*callbacks, best], epochs=epochs, steps=-(-len(chosen) // batch))
+    ready = heard.ready(lane)
+    if ready is None:
+        return "a callback ends it before it begins"
+    check_labels(ready.traced, rows)
+    return Made(ready, heard, best)
+
+
+def _result(tuner: Any, plan: Plan, kwargs: dict[str, Any], seconds: float) -> TrialResult:
+    """Return what came of a trial, once its best weights are written."""
+    trial, results = plan.trial, list[History]()
+    if plan.failed is not None:
+        if isinstance(plan.failed.error, FatalError):
+            raise plan.failed.error
+        return plan.failed
+    saver = SaveBestEpoch(tuner.oracle.objective, path_in(tuner, trial.trial_id, WEIGHTS))
+    for one in plan.made:
+        if isinstance(one.heard.error, FatalError):
+            raise one.heard.error
+        if one.heard.error is not None:
+            return TrialResult(trial, None, one.heard.error, one.heard.message, seconds)
+        assert one.trained is not None
+        model = one.heard.model
+        one.best.into(saver, model)
+        one.trained.into(model)
+        config = model.get_build_config() or {}
+        path_in(tuner, trial.trial_id, SHAPES).write_text(json.dumps(config))
+        read_outcome(one.heard.history, tuner.oracle.objective, "HyperModel.fit()")
+        saver.ensure(model)
+        results.append(one.heard.history)
+    return TrialResult(trial, results, seconds=seconds)
