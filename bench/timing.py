@@ -48,7 +48,7 @@ def turns_won(a: Sequence[float], b: Sequence[float]) -> tuple[int, bool]:
     For samples that were taken in turns, so that what the machine does meanwhile meets both.
     """
     won = sum(first < second for first, second in zip(a, b, strict=True))
-    return won, binomtest(won, len(a)).pvalue < 0.01
+    return won, bool(binomtest(won, len(a)).pvalue < 0.01)
 
 
 def ready_seconds(function: Callable[[], Any], calls: int = 1) -> float:
