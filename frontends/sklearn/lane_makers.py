@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 
 from graphc.keras.training.arrays import Rows, split_at
 from graphc.keras.training.lane import Lane, Next, Ready, Trained
+from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_callbacks
 from graphc.sklearn.fold_model import FoldModel
 from graphc.sklearn.folds import Fold
 from graphc.sklearn.known import Give, key_of
@@ -52,10 +53,13 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     """
     plan = estimator.fit_plan()
     options = dict(plan.options)
-    share = options.pop("validation_split", 0.0)
+    share, callbacks = options.pop("validation_split", 0.0), options.pop("callbacks", None)
     asks = {name for name, value in options.items() if value != QUIET.get(name)}
     if asks or estimator.warm_start:
         return f"it asks for {', '.join(sorted(asks)) or 'warm_start'}"
+    reason = reason_against_callbacks(callbacks, validates=bool(share))
+    if reason is not None:
+        return reason
     X, y = fold.train()
     key = key_of(estimator, X, y)
     data = estimator.prepare(X, y)
@@ -73,16 +77,24 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         model, shared, chosen, min(plan.batch_size, at), plan.epochs, seed, plan.shuffle,
         held if share else None,
     )  # fmt: skip
+    heard = callbacks and LaneCallbacks(
+        model, callbacks, epochs=plan.epochs, steps=-(-at // lane.batch)
+    )
+    ready = heard.ready(lane, lambda: seed) if heard else Ready.of(lane)
+    if ready is None:
+        return "a callback ends it before it begins"
     places = fold.kept.places(x, fold.parts())
 
     def give(trained: Trained, outputs: Any) -> Give:
+        history = heard.history.history if heard else trained.history
+
         def fitted(asking: Any, X: Any, y: Any) -> Any:
             asking.prepare(X, y)
-            return asking.take_over(FoldModel(trained, outputs, places), trained.history)
+            return asking.take_over(FoldModel(trained, outputs, places), history)
 
         return fitted
 
-    return Made(Ready.of(lane), key, x, give)
+    return Made(ready, key, x, give)
 
 
 def _model(estimator: KerasEstimator, data: Any, models: dict[Any, Any]) -> Any:

@@ -51,6 +51,10 @@ def line(rate: float = 1e-2) -> Any:
 
 KERAS = {"epochs": 3, "batch_size": 16, "random_state": 0}
 MLP = {"max_iter": 8, "random_state": 0}
+STOPS = [
+    keras.callbacks.EarlyStopping("val_loss", patience=1, restore_best_weights=True),
+    keras.callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=0.05),
+]
 CASES: dict[str, tuple[Any, dict[str, Any], Any, int]] = {
     "labels": (KerasClassifier(net, rate=1e-2, units=6, **KERAS),
                {"rate": [1e-3, 1e-2], "units": [4, 6]}, NAMES, 4),
@@ -60,6 +64,9 @@ CASES: dict[str, tuple[Any, dict[str, Any], Any, int]] = {
                       {"rate": [1e-3, 1e-2], "epochs": [1, 3]}, NAMES, 4),
     "validation": (KerasClassifier(net, rate=1e-2, validation_split=0.3, **KERAS),
                    {"rate": [1e-3, 1e-2]}, NAMES, 2),
+    "early stopping": (KerasClassifier(net, rate=1e-2, validation_split=0.3, callbacks=STOPS,
+                                       **{**KERAS, "epochs": 12}),
+                       {"rate": [3e-3, 1e-1, 1.0]}, NAMES, 3),
     "numbers": (KerasRegressor(line, rate=1e-2, **KERAS), {"rate": [1e-3, 1e-2]}, NUMBERS, 2),
     "pipeline": (make_pipeline(StandardScaler(), KerasClassifier(net, rate=1e-2, **KERAS)),
                  {"kerasclassifier__rate": [1e-3, 1e-2]}, NAMES, 2),

@@ -33,6 +33,7 @@ from graphc.keras.saving import deserialize_keras_object, serialize_keras_object
 from graphc.keras.saving.weights import load_weights, save_weights
 from graphc.keras.saving.whole import save_model
 from graphc.keras.training.host import Prepared, on_host
+from graphc.keras.training.steps import built_in
 from graphc.keras.training.trainer import Trainer
 
 
@@ -63,6 +64,7 @@ class Model(Trainer, Layer):
         self.input_spec = None
         self.built = True
 
+    @built_in
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Replay the functional graph; a subclass overrides this."""
         if self._record is None:
@@ -190,10 +192,7 @@ class Model(Trainer, Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Create the variables by tracing `call` on this shape (or a list or dict of shapes)."""
-        if self._record is not None:
-            self.built = True
-            return
-        if type(self).call is Model.call:
+        if self._record is not None or type(self).call is Model.call:
             self.built = True
             return
         names = [n for n in self._call_arguments.names if n not in ("training", "mask", "kwargs")]

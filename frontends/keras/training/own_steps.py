@@ -61,6 +61,7 @@ def trace_own_step(
     with entered(scope), scope.layer(METHODS[mode], ""):
         run = _stateless_results if is_stateless(step) else _results
         results = run(scope, model, mode, step, data)
+    mark_built(model)
     values = [scope.as_value(leaf) for leaf in flatten(results)]
     updates = scope.updates() if mode != "predict" else ()
     return scope, scope.builder.finish(values, updates), results
@@ -91,10 +92,22 @@ def logs_of(model: Any, step: Callable[..., Any], results: Any) -> dict[str, Any
     return results
 
 
+def mark_built(model: Any) -> None:
+    """Mark a model without a `call` as built, once a step has built all its layers.
+
+    Nothing else would: such a step, a GAN's for one, calls the model's parts and never the model.
+    """
+    if model.built or not hasattr(type(model).call, "built_in"):
+        return
+    if all(layer.built for layer in model._flatten_layers() if layer is not model):
+        model.built = True
+
+
 def run_own_step(model: Any, mode: Mode, step: Callable[..., Any], data: Any) -> Any:
     """Run a step on arrays, without a graph around it; return what it reports."""
     if not is_stateless(step):
         results = step(data)
+        mark_built(model)
         return results if mode == "predict" else logs_of(model, step, results)
     _build_all(model, data)
     groups = state_of(model, mode)
