@@ -14,12 +14,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from graphc.keras.training.arrays import Rows, split_at
-from graphc.keras.training.lane import Lane, Next, Ready, Trained
+from graphc.keras.training.lane import Lane, Logs, Next, Ready, Trained, Values
 from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_callbacks
 from graphc.sklearn.fold_model import FoldModel
 from graphc.sklearn.folds import Fold
 from graphc.sklearn.known import Give, key_of
-from graphc.sklearn.mlp_base import MLPBase
+from graphc.sklearn.mlp_base import MLPBase, single
 from graphc.sklearn.mlp_network import Network
 from graphc.sklearn.mlp_training import Orders, Plan, Progress
 from graphc.sklearn.routing import names_of
@@ -121,25 +121,32 @@ def _whole(estimator: KerasEstimator, fold: Fold, model: Any, models: dict[Any, 
 
 def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | str:
     """Return a perceptron's training as a lane, or why it cannot be one."""
-    if estimator.solver == "lbfgs" or estimator.early_stopping or estimator.verbose:
-        asks = "lbfgs" if estimator.solver == "lbfgs" else "early stopping or printing"
-        return f"it asks for {asks}"
+    if estimator.solver == "lbfgs" or estimator.verbose:
+        return f"it asks for {'lbfgs' if estimator.solver == 'lbfgs' else 'printing'}"
     estimator._validate_params()
     X, y = fold.train()
     key = key_of(estimator, X, y)
     rows = estimator.prepare(X, y, incremental=False)
     draws = check_random_state(estimator.random_state)
     estimator.begin(draws)
-    train = estimator.parts(rows, draws).train
-    plan = estimator.plan(train.count)
-    shared = _shared(estimator, fold, train, models)
+    parts = estimator.parts(rows, draws)
+    chosen = fold.chosen if parts.places is None else fold.chosen[parts.places]
+    plan = estimator.plan(len(chosen))
+    shared = _shared(estimator, fold, single(rows), models)
     network = _network(estimator, plan, fold)
-    progress, orders = estimator._progress, Orders(train.count, draws, plan.shuffle)
+    progress, orders = estimator._progress, Orders(len(chosen), draws, plan.shuffle)
     progress.rate = plan.rate
+
+    def after(_: int, logs: Logs, now: Callable[[], Values]) -> Next:
+        weights = _weights(network, now()) if parts.held else []
+        score = estimator.score_held(parts.held, weights) if parts.held else None
+        if progress.observe(plan, logs["loss"], score, len(chosen)):
+            progress.best_weights = weights
+        return _next(network, plan, progress)
+
     lane = Lane(
-        network, shared, fold.chosen, plan.batch, plan.epochs,
-        orders=lambda _: fold.chosen[orders.next()],
-        after=lambda _, logs, __: _after(network, plan, progress, logs["loss"], train.count),
+        network, shared, chosen, plan.batch, plan.epochs,
+        orders=lambda _: chosen[orders.next()], after=after,
     )  # fmt: skip
 
     def give(trained: Trained, outputs: Any) -> Give:
@@ -157,10 +164,8 @@ def _shared(estimator: MLPBase, fold: Fold, train: Rows, models: dict[Any, Any])
     whole = None
     if fold.scored is not None:
         if "whole" not in models:
-            other = clone(estimator)
-            draws = np.random.RandomState(0)
-            models["whole"] = other.parts(other.prepare(fold.X, fold.y, incremental=False), draws)
-        whole = models["whole"].train
+            models["whole"] = single(clone(estimator).prepare(fold.X, fold.y, incremental=False))
+        whole = models["whole"]
     return Rows(fold.agreed(whole and whole.x, train.x), fold.agreed(whole and whole.y, train.y))
 
 
@@ -175,8 +180,12 @@ def _network(estimator: MLPBase, plan: Plan, fold: Fold) -> Network:
     return network
 
 
-def _after(network: Network, plan: Plan, progress: Progress, loss: float, rows: int) -> Next:
-    progress.observe(plan, loss, None, rows)
+def _weights(network: Network, values: Values) -> list[np.ndarray]:
+    """Return the kernel and the bias of each layer in turn."""
+    return [values[id(variable)] for variable in network.trainable_variables]
+
+
+def _next(network: Network, plan: Plan, progress: Progress) -> Next:
     rate = progress.rate_after(plan, progress.rate)
     if rate is None:
         return Next(ends=True)
@@ -198,7 +207,8 @@ def _take_over(
 ) -> MLPBase:
     asking.prepare(X, y, incremental=False)
     asking.begin(check_random_state(asking.random_state))
-    weights = [trained.variables[id(one)] for one in network.trainable_variables]
+    by_score = asking.early_stopping
+    weights = progress.best_weights if by_score else _weights(network, trained.variables)
     slots = [trained.variables[id(one)] for one in network._slots]
     if progress.stale <= plan.patience and progress.epochs >= plan.epochs:
         warnings.warn(

@@ -56,11 +56,13 @@ def is_stochastic(estimator: Any) -> bool:
 class Parts:
     """Data as arrays: for training and, with early stopping, what decides about the end.
 
-    Rows are inputs [N, F] and targets [N, K] in single precision, and perhaps weights [N].
+    Rows are inputs [N, F] and targets [N, K] in single precision, and perhaps weights [N]. `places`
+    are the numbers of those to train on, where these are not all.
     """
 
     train: Rows
     held: Rows | None = None
+    places: np.ndarray | None = None
 
 
 class MLPBase:
@@ -199,10 +201,10 @@ class MLPBase:
             ValueError: less than two rows are held back.
         """
         if not self.early_stopping:
-            return Parts(_single(rows))
+            return Parts(single(rows))
         given = [array for array in rows.structure if array is not None]
         split = train_test_split(
-            *given, random_state=draws, test_size=self.validation_fraction,
+            np.arange(rows.count), *given, random_state=draws, test_size=self.validation_fraction,
             stratify=self._stratify(rows.y),
         )  # fmt: skip
         if len(split[1]) < 2:
@@ -210,7 +212,13 @@ class MLPBase:
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
                 "your dataset."
             )
-        return Parts(_single(Rows(*split[0::2])), Rows(*split[1::2]))
+        return Parts(single(Rows(*split[2::2])), Rows(*split[3::2]), split[0])
+
+    def score_held(self, held: Rows, weights: Sequence[np.ndarray]) -> float:
+        """Return the validation score of a network with these weights, kernels and biases."""
+        scores = raw_scores(self.structure(), weights, held.x)
+        outputs = activated(scores, self.out_activation_)
+        return self._score_of(held.y, outputs, held.sample_weight)
 
     def take_over(
         self,
@@ -275,9 +283,7 @@ class MLPBase:
 
         def score() -> float:
             assert held is not None
-            scores = raw_scores(network.structure, network.get_weights(), held.x)
-            outputs = activated(scores, self.out_activation_)
-            return self._score_of(held.y, outputs, held.sample_weight)
+            return self.score_held(held, network.get_weights())
 
         train_by_epochs(network, parts.train, plan, draws, progress, held and score)
         slots = network.slots_now()
@@ -342,7 +348,8 @@ def _dense(X: Any) -> np.ndarray:
     return X.toarray() if hasattr(X, "toarray") else X
 
 
-def _single(rows: Rows) -> Rows:
+def single(rows: Rows) -> Rows:
+    """Return rows in the precision of training."""
     return Rows(*(None if a is None else np.asarray(a, np.float32) for a in rows.structure))
 
 

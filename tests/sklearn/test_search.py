@@ -73,6 +73,10 @@ CASES: dict[str, tuple[Any, dict[str, Any], Any, int]] = {
     "perceptron": (MLPClassifier(**MLP),
                    {"alpha": [1e-4, 1.0], "hidden_layer_sizes": [(4,), (3, 3)],
                     "learning_rate_init": [1e-3, 1e-1]}, NAMES, 8),
+    "perceptron's early stopping": (
+        MLPClassifier(early_stopping=True, n_iter_no_change=2, validation_fraction=0.3,
+                      **{**MLP, "max_iter": 30}),
+        {"alpha": [1e-4, 1.0], "learning_rate_init": [1e-3, 1e-1]}, NAMES, 4),
     "adaptive": (MLPRegressor(solver="sgd", learning_rate="adaptive", n_iter_no_change=1, tol=1.0,
                               **MLP), {"learning_rate_init": [1e-3, 1e-2]}, NUMBERS, 2),
 }  # fmt: skip
