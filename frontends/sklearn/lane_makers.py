@@ -64,12 +64,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     key = key_of(estimator, X, y)
     data = estimator.prepare(X, y)
     model = _model(estimator, data, models)
-    rows, whole = estimator.rows(data, model), _whole(estimator, fold, model, models)
-    x = fold.agreed(None if whole is None else whole.x, data.x)
-    shared = Rows(
-        x, fold.agreed(whole and whole.y, rows.y),
-        fold.agreed(whole and whole.sample_weight, rows.sample_weight),
-    )  # fmt: skip
+    shared = _shared_rows(estimator, fold, data, model, models)
     seed = random.getrandbits(32) if plan.seed is None else shuffle_seed(plan.seed)
     at = split_at(len(fold.chosen), share) if share else len(fold.chosen)
     chosen, held = fold.chosen[:at], fold.chosen[at:]
@@ -83,7 +78,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     ready = heard.ready(lane, lambda: seed) if heard else Ready.of(lane)
     if ready is None:
         return "a callback ends it before it begins"
-    places = fold.kept.places(x, fold.parts())
+    places = fold.kept.places(shared.x, fold.parts())
 
     def give(trained: Trained, outputs: Any) -> Give:
         history = heard.history.history if heard else trained.history
@@ -94,7 +89,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
 
         return fitted
 
-    return Made(ready, key, x, give)
+    return Made(ready, key, shared.x, give)
 
 
 def _model(estimator: KerasEstimator, data: Any, models: dict[Any, Any]) -> Any:
@@ -106,6 +101,17 @@ def _model(estimator: KerasEstimator, data: Any, models: dict[Any, Any]) -> Any:
     if key not in models:
         models[key] = estimator.build(data)
     return models[key]
+
+
+def _shared_rows(
+    estimator: KerasEstimator, fold: Fold, data: Any, model: Any, models: dict[Any, Any]
+) -> Rows:
+    """Return all rows as one object for all trainings that read the same."""
+    rows, whole = estimator.rows(data, model), _whole(estimator, fold, model, models)
+    return Rows(
+        fold.agreed(whole and whole.x, data.x), fold.agreed(whole and whole.y, rows.y),
+        fold.agreed(whole and whole.sample_weight, rows.sample_weight),
+    )  # fmt: skip
 
 
 def _whole(estimator: KerasEstimator, fold: Fold, model: Any, models: dict[Any, Any]) -> Any:
