@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-from jax.core import Tracer
+from jax.core import Tracer, eval_context
 
 from graphc.builder import Builder
 from graphc.gradient import results_of
@@ -141,7 +141,7 @@ class Prepared:
             return held[1]
         if not all(map(_is_lasting, weights)):
             return None
-        with jax.core.eval_context():  # a caller may be traced, the results are kept
+        with eval_context():  # a caller may be traced, the results are kept
             results, _ = self._run(tuple(params), tuple(state), ())
         self._held = tuple(weakref.ref(one, self._forget) for one in weights), results
         return results

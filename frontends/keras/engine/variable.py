@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import eval_context
 
 from graphc.keras.engine.allowance import claim
 from graphc.keras.engine.name_scope import path_of
@@ -213,7 +214,7 @@ def _initial_value(initializer: Any, shape: Any, dtype: Any) -> jax.Array:
             f"Received: initializer={initializer} and shape={shape}"
         )
     shape, dtype = tuple(int(size) for size in shape), standardize_dtype(dtype)
-    with entered(None), autocast(None), jax.core.eval_context():
+    with entered(None), autocast(None), eval_context():
         return put_copy(initializer(shape, dtype=dtype), dtype)
 
 
