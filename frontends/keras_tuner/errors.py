@@ -6,6 +6,8 @@ from importlib import import_module
 from types import ModuleType
 
 EXTRA = "pip install 'graphc-compiler[tuner]'"
+# What no extra brings, for it is large.
+ALONE = {"torch": "pip install torch (the sampler 'tpe', which is the default, does without)"}
 
 
 class FailedTrialError(Exception):
@@ -32,10 +34,11 @@ def need(package: str, purpose: str) -> ModuleType:
     """Return an optional package.
 
     Raises:
-        ImportError: it is not installed; the message names the extra that brings it.
+        ImportError: it is not installed; the message says what brings it.
     """
     try:
         return import_module(package)
     except ImportError as error:
         root = package.partition(".")[0]
-        raise ImportError(f"{purpose} needs {root}: {EXTRA}", name=root) from error
+        bringing = ALONE.get(root, EXTRA)
+        raise ImportError(f"{purpose} needs {root}: {bringing}", name=root) from error

@@ -315,10 +315,10 @@ class KerasEstimator(BaseEstimator):
     _y_numeric = False
 
     def _learn(self, y: Any, *, reset: bool, classes: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must override `_learn`.")
 
     def _coded(self, y: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must override `_coded`.")
 
     def _shown_targets(self, data: Prepared) -> Any:
         return data.y

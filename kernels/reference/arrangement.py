@@ -30,13 +30,13 @@ def unfold(
     """
     images = _of_rank(x, 4)
     n, channels, *sizes = images.shape
-    kernel, steps = _pair(kernel_size), _pair(stride)
-    (top, left), counts = _pair(padding), _counts(sizes, kernel_size, dilation, padding, stride)
+    kernel, steps = pair(kernel_size), pair(stride)
+    (top, left), counts = pair(padding), _counts(sizes, kernel_size, dilation, padding, stride)
     images = jnp.pad(images, ((0, 0), (0, 0), (top, top), (left, left)))
     ends = steps[0] * (counts[0] - 1) + 1, steps[1] * (counts[1] - 1) + 1
     windows = [
         images[:, :, i : i + ends[0] : steps[0], j : j + ends[1] : steps[1]]
-        for i, j in _offsets(kernel, _pair(dilation))
+        for i, j in _offsets(kernel, pair(dilation))
     ]
     return jnp.stack(windows, axis=2).reshape(n, channels * math.prod(kernel), math.prod(counts))
 
@@ -57,8 +57,8 @@ def fold(
         ValueError: `x` does not have three axes, or their sizes do not fit the windows.
     """
     columns = _of_rank(x, 3)
-    kernel, steps, (top, left) = _pair(kernel_size), _pair(stride), _pair(padding)
-    height, width = _pair(output_size)
+    kernel, steps, (top, left) = pair(kernel_size), pair(stride), pair(padding)
+    height, width = pair(output_size)
     counts = _counts((height, width), kernel_size, dilation, padding, stride)
     n, depth, windows = columns.shape
     if depth % math.prod(kernel) or windows != math.prod(counts):
@@ -69,7 +69,7 @@ def fold(
     channels = depth // math.prod(kernel)
     parts = columns.reshape(n, channels, math.prod(kernel), *counts)
     images = jnp.zeros((n, channels, height + 2 * top, width + 2 * left), columns.dtype)
-    for k, (i, j) in enumerate(_offsets(kernel, _pair(dilation))):
+    for k, (i, j) in enumerate(_offsets(kernel, pair(dilation))):
         ends = (i + steps[0] * (counts[0] - 1) + 1, j + steps[1] * (counts[1] - 1) + 1)
         place = images.at[:, :, i : ends[0] : steps[0], j : ends[1] : steps[1]]
         add = place.max if images.dtype == jnp.bool_ else place.add
@@ -77,7 +77,8 @@ def fold(
     return images[:, :, top : top + height, left : left + width]
 
 
-def _pair(value: int | Pair) -> Pair:
+def pair(value: int | Pair) -> Pair:
+    """Return one number for each of two axes."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
@@ -96,7 +97,7 @@ def _counts(sizes: tuple[int, ...] | list[int], *window: int | Pair) -> Pair:
     """How many windows fit along each axis."""
     counts = [
         (size + 2 * pad - step * (length - 1) - 1) // stride + 1
-        for size, length, step, pad, stride in zip(sizes, *map(_pair, window), strict=True)
+        for size, length, step, pad, stride in zip(sizes, *map(pair, window), strict=True)
     ]
     return counts[0], counts[1]
 

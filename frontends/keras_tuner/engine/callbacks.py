@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphc import keras
+from graphc.keras.training.own_steps import mark_built
 from graphc.keras_tuner.engine.objective import Objective
 from graphc.keras_tuner.engine.trial import Trial
 from graphc.keras_tuner.errors import FatalValueError
@@ -84,15 +85,6 @@ class SaveBestEpoch(keras.callbacks.Callback):
         self._written = True
         mark_built(model)
         model.save_weights(self.filepath)
-
-
-def mark_built(model: Any) -> None:
-    """Mark a model as built if all of its parts are: one that is never called cannot know.
-
-    Models with a `train_step` of their own, such as GANs, call their parts only.
-    """
-    if not model.built and model.layers and all(layer.built for layer in model.layers):
-        model.built = True
 
 
 def copied(callbacks: list[Any]) -> list[Any]:

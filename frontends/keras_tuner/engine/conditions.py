@@ -12,10 +12,10 @@ class Condition:
     """Says whether a hyperparameter is active, given the values of others."""
 
     def is_active(self, values: Mapping[str, Any]) -> bool:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must override `is_active`.")
 
     def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must override `get_config`.")
 
 
 class Parent(Condition):

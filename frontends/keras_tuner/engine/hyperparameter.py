@@ -47,15 +47,15 @@ class HyperParameter:
     @property
     def values(self) -> Iterable[Any]:
         """All possible values in order; of a range without steps, ten evenly chosen."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must override `values`.")
 
     def prob_to_value(self, prob: float) -> Any:
         """Return the value at `prob`, from 0 to 1."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must override `prob_to_value`.")
 
     def value_to_prob(self, value: Any) -> float:
         """Return where from 0 to 1 a value lies."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must override `value_to_prob`.")
 
     def random_sample(self, seed: int | None = None) -> Any:
         """Return a random value; equal seeds give equal values."""

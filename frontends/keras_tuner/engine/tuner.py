@@ -8,13 +8,13 @@ import warnings
 from typing import Any
 
 from graphc import keras
+from graphc.keras.training.own_steps import mark_built
 from graphc.keras_tuner.engine.base_tuner import SHAPES, WEIGHTS, BaseTuner, path_in
 from graphc.keras_tuner.engine.callbacks import (
     BatchCallback,
     SaveBestEpoch,
     TunerCallback,
     copied,
-    mark_built,
 )
 from graphc.keras_tuner.engine.folds import Part, split, whole
 from graphc.keras_tuner.engine.hypermodel import trains_as_usual
@@ -26,7 +26,7 @@ from graphc.keras_tuner.engine.trial import Trial
 from graphc.keras_tuner.errors import FailedTrialError, FatalTypeError, FatalValueError
 from graphc.keras_tuner.studies.samplers import seed_at
 
-# What lanes do in the place of these, they do not do where a subclass does more.
+# Lanes train without these: where a subclass has its own, trials go on one after another.
 HOOKS = (
     "run_trial", "_build_and_fit_model", "_measured", "on_epoch_begin", "on_epoch_end",
     "on_batch_begin", "on_batch_end",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 from graphc.keras_tuner.errors import need
@@ -48,7 +47,7 @@ def sampler_factory(sampler: Any, startup: int | None) -> Callable[[int], Any]:
     if sampler not in SAMPLERS:
         raise ValueError(f"`sampler` must be one of {sorted(SAMPLERS)}. Received: {sampler!r}")
     if sampler in NEEDED:
-        _need_for(sampler, NEEDED[sampler])
+        need(NEEDED[sampler], f"The sampler '{sampler}'")
     kind, arguments = SAMPLERS[sampler]
     if startup is not None and sampler != "random":
         arguments = {**arguments, "n_startup_trials": startup}
@@ -59,17 +58,6 @@ def sampler_factory(sampler: Any, startup: int | None) -> Callable[[int], Any]:
             return getattr(optuna.samplers, kind)(seed=seed, **arguments)
 
     return make
-
-
-def _need_for(sampler: str, package: str) -> None:
-    if package != "torch":
-        need(package, f"The sampler '{sampler}'")
-        return
-    try:  # it is large, and no extra brings it
-        import_module(package)
-    except ImportError as error:
-        words = "pip install torch (or take the sampler 'tpe', the default, which does without)"
-        raise ImportError(f"The sampler '{sampler}' needs torch: {words}", name=package) from error
 
 
 def make_pruner(pruner: Any, max_epochs: int | None = None) -> Any:

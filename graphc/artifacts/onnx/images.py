@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from graphc.artifacts.onnx.convolution import channels_first
 from graphc.artifacts.onnx.sizes import is_static
 from graphc.artifacts.onnx.task import Result, Table, Task, ints
+from graphc.kernels.reference.arrangement import pair
 
 SMALL = 64  # elements along an axis, so few that rounding a place shows in no weight
 # ONNX Runtime moves transpositions past a cubic resizing, which it then refuses to do.
@@ -59,16 +58,12 @@ def _fold(task: Task) -> Result:
     x = task.x()
     if task.held != "float32":
         return None
-    height, width = _pair(task.attr("padding", 0))
+    height, width = pair(task.attr("padding", 0))
     return task.emit(
-        "Col2Im", x, ints(*_pair(task.attr("output_size"))), ints(*_pair(task.attr("kernel_size"))),
-        dilations=_pair(task.attr("dilation", 1)), pads=[height, width, height, width],
-        strides=_pair(task.attr("stride", 1)),
+        "Col2Im", x, ints(*pair(task.attr("output_size"))), ints(*pair(task.attr("kernel_size"))),
+        dilations=pair(task.attr("dilation", 1)), pads=[height, width, height, width],
+        strides=pair(task.attr("stride", 1)),
     )  # fmt: skip
-
-
-def _pair(value: Any) -> list[int]:
-    return [value, value] if isinstance(value, int) else [int(one) for one in value]
 
 
 OPS: Table = {"image.resize": _resize, "nn.fold": _fold}
