@@ -36,13 +36,13 @@ layers, ops = keras.layers, keras.ops
 class Case:
     """A model that a pass is for: `make` returns what is timed, made and warmed.
 
-    Where `memory` returns a model trained for an epoch, its step's memory is measured, too.
+    With `memory`, that of the training step is told, too.
     """
 
     title: str
     make: Callable[[], Call]
     calls: int = 1  # in one sample
-    memory: Callable[[], Any] | None = None
+    memory: bool = False
 
 
 def normal(*shape: int) -> np.ndarray:
@@ -55,25 +55,22 @@ def classes(rows: int, count: int) -> np.ndarray:
     return RNG.integers(0, count, rows)
 
 
-def training(build: Callable[[], Any], x: Any, y: Any, batch: int = 32) -> Callable[[], Call]:
+@dataclass(frozen=True)
+class Epoch:
     """An epoch of a compiled model."""
 
-    def make() -> Call:
-        model = build()
-        return lambda: model.fit(x, y, batch_size=batch, verbose=0)
+    model: Any
+    x: Any
+    y: Any
+    batch: int
 
-    return make
+    def __call__(self) -> Any:
+        return self.model.fit(self.x, self.y, batch_size=self.batch, verbose=0)
 
 
-def trained(build: Callable[[], Any], x: Any, y: Any, batch: int) -> Callable[[], Any]:
-    """A model after an epoch."""
-
-    def make() -> Any:
-        model = build()
-        model.fit(x, y, batch_size=batch, verbose=0)
-        return model
-
-    return make
+def training(build: Callable[[], Any], x: Any, y: Any, batch: int = 32) -> Callable[[], Call]:
+    """An epoch of a model that is built when asked for."""
+    return lambda: Epoch(build(), x, y, batch)
 
 
 def predicting(build: Callable[[], Any], x: Any) -> Callable[[], Call]:
@@ -291,7 +288,7 @@ CASES: dict[str, Case] = {
     "fuse_softmax_xent": Case("softmax over 5,000 classes: epoch", training(
         softmax_head, X64, classes(256, 5000))),
     "fuse_linear_xent": Case("16,384 classes, batches of 4,096: epoch", training(
-        logits_head, *MANY, 4096), memory=trained(logits_head, *MANY, 4096)),
+        logits_head, *MANY, 4096), memory=True),
     "fold_batch_norm": Case("ResNet-20: predict of 64 rows", predicting(
         built("resnet20"), rows("resnet20", 64)), 2),
     "merge_linear": Case("two layers without activation: predict of 512 rows", predicting(
@@ -313,8 +310,8 @@ def row_of(name: str, case: Case, repeats: int) -> dict[str, Any]:
         with config.PASSES(setting):
             made = case.make()
             made()
-            if case.memory is not None:
-                memory[way] = case.memory().explain().memory.temporary
+            if case.memory and isinstance(made, Epoch):
+                memory[way] = made.model.explain().memory.temporary
         calls[way] = _under(setting, made, case.calls)
     samples = measure(calls, repeats)
     ratio = median(samples["without"]) / median(samples["with"])
