@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 import traceback
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from graphc.keras.config.tracebacks import filter_traceback
 @pytest.fixture(scope="module")
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    return pytest.importorskip("keras")
+    return import_module("keras")
 
 
 DTYPES = [

@@ -29,7 +29,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def keras_loader(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], ModuleType]:
     """Real Keras's module of a data set, made to read the file or folder given."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    pytest.importorskip("keras")
 
     def load(name: str, path: Path) -> ModuleType:
         module = importlib.import_module(f"keras.src.datasets.{name}")

@@ -1,6 +1,7 @@
 """Real Keras on JAX, the oracle of these tests."""
 
 import os
+from importlib import import_module
 
 import pytest
 
@@ -8,4 +9,4 @@ import pytest
 @pytest.fixture(scope="session")
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    return pytest.importorskip("keras", reason="the oracle, real Keras, is not installed")
+    return import_module("keras")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import pytest
 from graphc.keras import KerasTensor, ops
 from graphc.kernels import OPS, Signature, Target, TensorSpec, select
 
-keras = pytest.importorskip("keras")
+keras = import_module("keras")
 pytestmark = [
     pytest.mark.oracle,
     pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64 requested in ShapeDtypeSt"),

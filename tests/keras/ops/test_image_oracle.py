@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,7 @@ from graphc.keras.engine.scope import TraceScope, entered
 from graphc.lower import default_target, lower, plan
 from graphc.spec import spec_of
 
-keras = pytest.importorskip("keras")
+keras = import_module("keras")
 pytestmark = [
     pytest.mark.oracle,
     pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64 requested in ShapeDtypeSt"),

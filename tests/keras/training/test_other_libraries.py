@@ -6,6 +6,7 @@ The last three are large, and not among what the tests install: their cases run 
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def model_of(k: Any, names: tuple[str, ...] = ()) -> Any:
 
 def same(run: Any, **options: Any) -> None:
     """Run with both libraries; the results are the same."""
-    keras = pytest.importorskip("keras")
+    keras = import_module("keras")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         mine, theirs = (run(k, model_of(k, **options)) for k in (ours, keras))

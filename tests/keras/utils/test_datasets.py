@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import wave
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,13 @@ from graphc.keras.utils.directories import index_directory
 from graphc.keras.utils.resampling import INTERPOLATIONS, resample_signal, resize_image
 from graphc.keras.utils.splitting import split_sizes
 
-PIL = pytest.importorskip("PIL.Image")
+PIL = import_module("PIL.Image")
 RNG = np.random.RandomState(0)
 
 
 @pytest.fixture(scope="module")
 def oracle():
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    pytest.importorskip("keras")
     from keras.src.utils import dataset_utils
 
     return dataset_utils
@@ -191,7 +191,6 @@ def test_empty_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fit", [{}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True}])
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest", "bicubic", "lanczos3"])
 def test_images_are_resized_as_by_keras(images: Path, interpolation: str, fit: dict) -> None:
-    pytest.importorskip("keras")
     from keras.src.utils.image_dataset_utils import _load_image_grain
 
     data = ours.utils.image_dataset_from_directory(

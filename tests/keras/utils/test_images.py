@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from graphc import keras as ours
 
 pytestmark = pytest.mark.oracle
-PIL = pytest.importorskip("PIL.Image")
+PIL = import_module("PIL.Image")
 
 RNG = np.random.RandomState(0)
 PIXELS = {
@@ -30,7 +31,7 @@ PIXELS = {
 @pytest.fixture(scope="module")
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    return pytest.importorskip("keras")
+    return import_module("keras")
 
 
 def quietly(function, *arguments, **options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from graphc.keras import utils
 @pytest.fixture(scope="module")
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    return pytest.importorskip("keras")
+    return import_module("keras")
 
 
 def outcome(function, *arguments):
