@@ -13,12 +13,12 @@ import pytest
 
 @pytest.fixture(scope="session")
 def keras() -> Any:
-    """Real Keras on JAX; skipped, saying so, where it is not installed."""
+    """Real Keras on JAX."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     return import_module("keras")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(autouse=True)
 def _quick_compiles() -> Iterator[None]:
     """Compile fast rather than well: each case compiles several programs and runs them once."""
     jax.config.update("jax_disable_most_optimizations", True)

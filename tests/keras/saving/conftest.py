@@ -11,6 +11,6 @@ import pytest
 
 @pytest.fixture(scope="session")
 def keras() -> Any:
-    """Real Keras on JAX; skipped, saying so, where it is not installed."""
+    """Real Keras on JAX."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     return import_module("keras")
