@@ -78,7 +78,7 @@ def test_fit_builds_a_model_without_a_call(eagerly, tmp_path):
     np.testing.assert_array_equal(draw(other, 3), draw(model, 3))
 
 
-def test_a_model_with_a_call_is_left_to_build_itself():
+def test_a_model_whose_call_is_not_used_is_built_too(tmp_path):
     class Called(Pair):
         def call(self, noise):
             return self.generator(noise)
@@ -86,9 +86,12 @@ def test_a_model_with_a_call_is_left_to_build_itself():
     model = Called()
     model.compile(0.05)
     model.fit(points(), batch_size=16, verbose=0)
-    assert not model.built
-    assert model.predict(np.ones((3, 2), "float32"), verbose=0).shape == (3, 4)
-    assert model.built
+    assert model.built and model.get_build_config() is None
+    model.save_weights(tmp_path / "called.weights.h5")
+    noise = np.ones((3, 2), "float32")
+    predicted = model.predict(noise, verbose=0)
+    np.testing.assert_allclose(predicted, model.generator.predict(noise, verbose=0), rtol=1e-6)
+    assert model.get_build_config() == {"input_shape": (3, 2)}  # now it is known
 
 
 class Pairs(keras_tuner.HyperModel):

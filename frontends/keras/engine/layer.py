@@ -260,8 +260,9 @@ class Layer(LayerWeights, Operation):
     # Building
 
     def _maybe_build(self, named: dict[str, Any]) -> None:
-        if self.built:
+        if self.built and not self._shapes_open:
             return
+        self._shapes_open = False
         shapes = {
             name: map_structure(shape_of, value)
             for name, value in named.items()

@@ -33,6 +33,8 @@ def per_version(listing: Callable[[Any], list[Any]]) -> property:
 class LayerWeights:
     """The half of `Layer` that owns variables."""
 
+    _shapes_open = False  # whether it was built without a call, which will tell its input's shape
+
     def add_weight(
         self,
         shape: Any = None,

@@ -93,14 +93,13 @@ def logs_of(model: Any, step: Callable[..., Any], results: Any) -> dict[str, Any
 
 
 def mark_built(model: Any) -> None:
-    """Mark a model without a `call` as built, once a step has built all its layers.
+    """Mark a model as built whose layers all are.
 
-    Nothing else would: such a step, a GAN's for one, calls the model's parts and never the model.
+    Nothing else would where a step, a GAN's for one, calls the model's parts and never the model.
+    The first call that there is will note the shapes of its inputs.
     """
-    if model.built or not hasattr(type(model).call, "built_in"):
-        return
-    if all(layer.built for layer in model._flatten_layers() if layer is not model):
-        model.built = True
+    if not model.built and all(layer.built for layer in model._flatten_layers(include_self=False)):
+        model.built = model._shapes_open = True
 
 
 def run_own_step(model: Any, mode: Mode, step: Callable[..., Any], data: Any) -> Any:
