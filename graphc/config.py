@@ -63,6 +63,9 @@ AUTOTUNE = Knob("GRAPHC_AUTOTUNE", False, _flag, "measure the kernels of what is
 VERIFY = Knob("GRAPHC_VERIFY", False, _flag, "verify the graph after every pass")
 CACHE_DIR = Knob("GRAPHC_CACHE_DIR", "", str, "folder of the disk cache of compiled programs")
 DISK_CACHE = Knob("GRAPHC_DISK_CACHE", True, _flag, "keep compiled programs on disk between runs")
+LANES = Knob(
+    "GRAPHC_LANES", "", str, "'in_turn' or 'abreast': how the trainings of a search share a program"
+)
 LOOP = Knob("GRAPHC_LOOP", "", str, "'scan' or 'step': override the cost model's loop form")
 CHUNK = Knob("GRAPHC_CHUNK", 0, int, "steps in one compiled call; 0 lets the clock decide")
 XDG_CACHE_HOME = Knob("XDG_CACHE_HOME", "", str, "the user's cache folder, ~/.cache by default")

@@ -79,6 +79,14 @@ class Jitted:
                 print(f"graphc: {self.told()}")
         return result
 
+    def compile_for(self, *arguments: Any) -> None:
+        """Compile it for arguments of this form, which are only looked at; a call finds it done."""
+        token = _CALLED.set(self)
+        try:
+            self.jitted.lower(*jax.tree.map(_form, arguments)).compile()
+        finally:
+            _CALLED.reset(token)
+
     def memory(self) -> Memory | None:
         """Return what the program last compiled needs; None before, or where XLA does not say."""
         if self._arguments is None:

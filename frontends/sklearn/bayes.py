@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,6 @@ from sklearn.utils import check_random_state
 
 from graphc.sklearn.search import TogetherMixin
 from graphc.sklearn.seeding import LARGEST
-
-try:
-    import optuna
-except ImportError:
-    optuna = None
 
 EXTRA = "BayesSearchCV needs Optuna: pip install graphc-compiler[tuner]"
 Draw = Callable[[Any], Any]  # (a trial) -> a value
@@ -29,11 +26,7 @@ class _BayesSearch(BaseSearchCV):
     def _run_search(self, evaluate_candidates: Callable[..., Any], callback_ctx: Any = None) -> Any:
         del callback_ctx
         study, spaces = self._study(), _draws(self.search_spaces)
-        fixed = {
-            key: space
-            for key, space in self.search_spaces.items()
-            if isinstance(space, optuna.distributions.BaseDistribution)
-        }
+        fixed = {key: space for key, space in self.search_spaces.items() if _is_optunas(space)}
         name = f"mean_test_{self.refit}" if isinstance(self.refit, str) else "mean_test_score"
         left = self.n_iter
         while left > 0:
@@ -46,13 +39,12 @@ class _BayesSearch(BaseSearchCV):
                     f"one of several scores. Received: refit={self.refit!r}"
                 )
             for trial, score in zip(trials, results[name][-len(trials) :], strict=True):
-                failed = optuna.trial.TrialState.FAIL if math.isnan(score) else None
+                failed = _optuna().trial.TrialState.FAIL if math.isnan(score) else None
                 study.tell(trial, None if failed else float(score), state=failed)
             left -= len(trials)
 
     def _study(self) -> Any:
-        if optuna is None:
-            raise ImportError(EXTRA)
+        optuna = _optuna()
         if isinstance(self.sampler, optuna.Study):
             return self.sampler
         seed = int(check_random_state(self.random_state).randint(LARGEST))
@@ -112,6 +104,23 @@ class BayesSearchCV(TogetherMixin, _BayesSearch):
         self.random_state = random_state
 
 
+@cache
+def _optuna() -> Any:
+    """Return Optuna, which is imported by those who search with it: it takes half a second.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    try:
+        return import_module("optuna")
+    except ImportError as error:
+        raise ImportError(EXTRA, name="optuna") from error
+
+
+def _is_optunas(space: Any) -> bool:
+    return isinstance(space, _optuna().distributions.BaseDistribution)
+
+
 def _draws(spaces: Mapping[str, Any]) -> dict[str, Draw]:
     """Return for each parameter what draws its value in a trial.
 
@@ -126,7 +135,7 @@ def _draws(spaces: Mapping[str, Any]) -> dict[str, Draw]:
 
 
 def _draw(name: str, space: Any) -> Draw:
-    if isinstance(space, optuna.distributions.BaseDistribution):
+    if _is_optunas(space):
         return lambda trial: trial.params[name]  # the study was asked for it
     if hasattr(space, "ppf"):  # of scipy.stats: any distribution is one of uniform numbers
         return lambda trial: _plain(space.ppf(trial.suggest_float(name, 1e-9, 1 - 1e-9)))

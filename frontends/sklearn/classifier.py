@@ -37,6 +37,8 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         ValueError: in `fit`, targets of another kind, or data that does not fit.
     """
 
+    _prepares_by = ("class_weight",)
+
     def __init__(
         self,
         model: Any = None,

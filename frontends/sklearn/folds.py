@@ -17,6 +17,8 @@ class Kept:
 
     arrays: dict[Any, Any] = field(default_factory=dict)
     digests: dict[int, dict[Any, np.ndarray]] = field(default_factory=dict)
+    trained: dict[int, tuple[Any, Any, Any]] = field(default_factory=dict)
+    read: dict[Any, Any] = field(default_factory=dict)
 
     def one(self, array: Any) -> Any:
         """Return the same object for equal arrays; None for None."""
@@ -54,10 +56,20 @@ class Fold:
         y = None if self.y is None else _safe_indexing(self.y, self.chosen)
         return _safe_indexing(self.X, self.chosen), y
 
+    def digests(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Return digests of the rows to train on, `train()`, made once for all candidates."""
+        if self.scored is None:  # a pipeline's steps may make other rows of each candidate's
+            return digest(X), digest(y)
+        known = self.kept.trained
+        if id(self.chosen) not in known:  # kept alive, lest another array have its identity
+            known[id(self.chosen)] = self.chosen, digest(X), digest(y)
+        return known[id(self.chosen)][1:]
+
     def agreed(self, whole: Any, mine: Any) -> Any:
         """Return an array of all rows that holds `mine` where they are trained on.
 
-        That is `whole`, made of all rows at once, where it says the same of these.
+        That is `whole`, made of all rows at once, where it says the same of these; without it
+        the other rows are zeros, equal for equal `mine`.
         """
         if mine is None:
             return None

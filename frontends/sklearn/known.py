@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 
 Give = Callable[[Any, Any, Any], Any]  # (estimator, X, y) -> the estimator, fitted
+PLAIN = (str, int, float, bool)
 _KNOWN: ContextVar[dict[Any, Give] | None] = ContextVar("known", default=None)
 
 
@@ -21,7 +22,7 @@ def fitted_before(estimator: Any, X: Any, y: Any) -> Any:
     known = _KNOWN.get()
     if not known:
         return None
-    give = known.get(key_of(estimator, X, y))
+    give = known.get(key_of(estimator, digest(X), digest(y)))
     return None if give is None else give(estimator, X, y)
 
 
@@ -35,17 +36,19 @@ def known(trainings: dict[Any, Give]) -> Iterator[None]:
         _KNOWN.reset(token)
 
 
-def key_of(estimator: Any, X: Any, y: Any) -> Any:
-    """Return what is equal for equal parameters and equal rows."""
+def key_of(estimator: Any, *digests: Any) -> Any:
+    """Return what is equal for equal parameters and equal rows, those by their digests."""
     params = estimator.get_params(deep=False)
-    frozen = tuple((name, _frozen(value)) for name, value in sorted(params.items()))
-    return type(estimator), frozen, digest(X), digest(y)
+    values = tuple((name, frozen(value)) for name, value in sorted(params.items()))
+    return type(estimator), values, digests
 
 
-def _frozen(value: Any) -> Any:
+def frozen(value: Any) -> Any:
     """Return something hashable: functions are themselves, all else is what it is made of."""
     if isinstance(value, (FunctionType, type)) or value is None:
         return value
+    if type(value) in PLAIN:
+        return type(value), repr(value)  # of which NaN is equal to NaN
     return joblib.hash(value)
 
 

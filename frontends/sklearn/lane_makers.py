@@ -16,17 +16,20 @@ from sklearn.utils import check_random_state
 from graphc.keras.training.arrays import Rows, split_at
 from graphc.keras.training.lane import Lane, Logs, Next, Ready, Trained, Values
 from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_callbacks
+from graphc.keras.training.lanes import fit_ahead
 from graphc.sklearn.fold_model import FoldModel
 from graphc.sklearn.folds import Fold
-from graphc.sklearn.known import Give, key_of
+from graphc.sklearn.known import Give, frozen, key_of
 from graphc.sklearn.mlp_base import MLPBase, single
 from graphc.sklearn.mlp_network import Network
 from graphc.sklearn.mlp_training import Orders, Plan, Progress
+from graphc.sklearn.plans import FitPlan, Prepared
 from graphc.sklearn.routing import names_of
 from graphc.sklearn.seeding import shuffle_seed
 from graphc.sklearn.wrapper import KerasEstimator
 
 QUIET = {"verbose": 0}  # options of `fit` that ask for nothing
+SHARED = 16 << 20  # bytes of a fold's prepared rows up to which they are kept for all candidates
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +41,14 @@ class Made:
         key: what its estimator will ask for.
         x: the rows that will be predicted, in the form that the model takes; None for none.
         give: makes of the trained lane, and of its outputs for `x`, what fits an estimator.
+        ahead: returns what compiles a fit on all rows, of this training's structure.
     """
 
     ready: Ready
     key: Any
     x: Any
     give: Callable[[Trained, Any], Give]
+    ahead: Callable[[], Callable[[], None]] | None = None
 
 
 def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) -> Made | str:
@@ -52,19 +57,13 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     `models` holds the candidate's model once it is built: every fold begins with its weights.
     """
     plan = estimator.fit_plan()
-    options = dict(plan.options)
-    share, callbacks = options.pop("validation_split", 0.0), options.pop("callbacks", None)
-    asks = {name for name, value in options.items() if value != QUIET.get(name)}
-    if asks or estimator.warm_start:
-        return f"it asks for {', '.join(sorted(asks)) or 'warm_start'}"
-    reason = reason_against_callbacks(callbacks, validates=bool(share))
+    reason = _reason_against_plan(estimator, plan)
     if reason is not None:
         return reason
-    X, y = fold.train()
-    key = key_of(estimator, X, y)
-    data = estimator.prepare(X, y)
-    model = _model(estimator, data, models)
-    shared = _shared_rows(estimator, fold, data, model, models)
+    share, callbacks = plan.options.get("validation_split", 0.0), plan.options.get("callbacks")
+    read = _read(estimator, fold)
+    model = _model(estimator, read.data, models)
+    shared = _shared_rows(estimator, fold, read, model)
     seed = random.getrandbits(32) if plan.seed is None else shuffle_seed(plan.seed)
     at = split_at(len(fold.chosen), share) if share else len(fold.chosen)
     chosen, held = fold.chosen[:at], fold.chosen[at:]
@@ -78,18 +77,80 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     ready = heard.ready(lane, lambda: seed) if heard else Ready.of(lane)
     if ready is None:
         return "a callback ends it before it begins"
-    places = fold.kept.places(shared.x, fold.parts())
+    give = _giving(read, heard, fold.kept.places(shared.x, fold.parts()))
+
+    def ahead() -> Callable[[], None]:
+        at = split_at(shared.count, share) if share else shared.count
+        rows = shared.take(slice(at))
+        return fit_ahead(model, rows, min(plan.batch_size, at), shuffle=plan.shuffle)
+
+    key = key_of(estimator, *read.digests)
+    return Made(ready, key, shared.x, give, None if fold.scored is None else ahead)
+
+
+def _reason_against_plan(estimator: KerasEstimator, plan: FitPlan) -> str | None:
+    """Return what of a call of `fit` lanes cannot have."""
+    others = {n: v for n, v in plan.options.items() if n not in ("validation_split", "callbacks")}
+    asks = {name for name, value in others.items() if value != QUIET.get(name)}
+    if asks or estimator.warm_start:
+        return f"it asks for {', '.join(sorted(asks)) or 'warm_start'}"
+    validates = bool(plan.options.get("validation_split"))
+    return reason_against_callbacks(plan.options.get("callbacks"), validates=validates)
+
+
+def _giving(read: Read, heard: Any, places: dict[Any, np.ndarray]) -> Callable[..., Give]:
+    """Return what makes an estimator fitted by a trained lane."""
 
     def give(trained: Trained, outputs: Any) -> Give:
         history = heard.history.history if heard else trained.history
 
         def fitted(asking: Any, X: Any, y: Any) -> Any:
-            asking.prepare(X, y)
+            del X, y  # equal to those that were read
+            vars(asking).update(read.learnt)
             return asking.take_over(FoldModel(trained, outputs, places), history)
 
         return fitted
 
-    return Made(ready, key, shared.x, give)
+    return give
+
+
+@dataclass
+class Read:
+    """The rows of a fold as an estimator prepares them, and what it notes of them.
+
+    Attributes:
+        digests: of the rows as they were given.
+        data: prepared.
+        learnt: the attributes that the estimator has from them.
+        x: `data.x` within all rows.
+    """
+
+    digests: tuple[Any, Any]
+    data: Prepared
+    learnt: dict[str, Any]
+    x: Any = None
+
+
+def _read(estimator: KerasEstimator, fold: Fold) -> Read:
+    """Return the rows to train on; those who read alike share them, where their class says so."""
+    name = None if fold.scored is None else _reads(estimator, id(fold.chosen))
+    read = fold.kept.read.get(name)
+    if read is None:
+        X, y = fold.train()
+        data = estimator.prepare(X, y)
+        read = Read(fold.digests(X, y), data, estimator.learnt())
+        if name is not None and data.x.nbytes <= SHARED:
+            fold.kept.read[name] = read
+    vars(estimator).update(read.learnt)
+    return read
+
+
+def _reads(estimator: KerasEstimator, what: Any) -> Any:
+    """Return what is equal for estimators that read rows alike; None where nobody knows."""
+    names = vars(type(estimator)).get("_prepares_by")
+    if names is None:
+        return None
+    return type(estimator), what, tuple(frozen(getattr(estimator, name)) for name in names)
 
 
 def _model(estimator: KerasEstimator, data: Any, models: dict[Any, Any]) -> Any:
@@ -103,25 +164,26 @@ def _model(estimator: KerasEstimator, data: Any, models: dict[Any, Any]) -> Any:
     return models[key]
 
 
-def _shared_rows(
-    estimator: KerasEstimator, fold: Fold, data: Any, model: Any, models: dict[Any, Any]
-) -> Rows:
+def _shared_rows(estimator: KerasEstimator, fold: Fold, read: Read, model: Any) -> Rows:
     """Return all rows as one object for all trainings that read the same."""
-    rows, whole = estimator.rows(data, model), _whole(estimator, fold, model, models)
+    rows, whole = estimator.rows(read.data, model), _whole(estimator, fold, model)
+    if read.x is None:
+        read.x = fold.agreed(whole and whole.x, rows.x)
     return Rows(
-        fold.agreed(whole and whole.x, data.x), fold.agreed(whole and whole.y, rows.y),
+        read.x, fold.agreed(whole and whole.y, rows.y),
         fold.agreed(whole and whole.sample_weight, rows.sample_weight),
     )  # fmt: skip
 
 
-def _whole(estimator: KerasEstimator, fold: Fold, model: Any, models: dict[Any, Any]) -> Any:
+def _whole(estimator: KerasEstimator, fold: Fold, model: Any) -> Any:
     """Return all rows as the estimator would prepare them; None where they cannot be."""
-    if fold.scored is None:
+    name = _reads(estimator, "whole")
+    if fold.scored is None or name is None:
         return None
-    if "whole" not in models:
+    if name not in fold.kept.read:
         other = clone(estimator)
-        models["whole"] = other, other.prepare(fold.X, fold.y)
-    other, data = models["whole"]
+        fold.kept.read[name] = other, other.prepare(fold.X, fold.y)
+    other, data = fold.kept.read[name]
     return other.rows(data, model)
 
 
@@ -131,7 +193,7 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
         return f"it asks for {'lbfgs' if estimator.solver == 'lbfgs' else 'printing'}"
     estimator._validate_params()
     X, y = fold.train()
-    key = key_of(estimator, X, y)
+    key = key_of(estimator, *fold.digests(X, y))
     rows = estimator.prepare(X, y, incremental=False)
     draws = check_random_state(estimator.random_state)
     estimator.begin(draws)

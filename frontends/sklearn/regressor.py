@@ -23,6 +23,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     """
 
     _y_numeric = True
+    _prepares_by = ()
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predictions for rows: [N], or [N, K] where the targets had two axes."""

@@ -11,6 +11,7 @@ from sklearn import model_selection
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 
+from graphc.memory import old_objects_kept
 from graphc.sklearn.known import known
 from graphc.sklearn.together import Together, train_together
 
@@ -34,7 +35,7 @@ class TogetherMixin:
         one_process = self.n_jobs in (None, 1) and not params
         if not one_process:
             return super().fit(X, y, **params)
-        with self._fixed_folds(X, y):
+        with old_objects_kept(), self._fixed_folds(X, y):
             self._rows = X, y
             try:
                 return super().fit(X, y)
@@ -63,7 +64,9 @@ class TogetherMixin:
             size = max(1, FITS // len(folds))
             for start in range(0, max(1, len(candidates)), size):
                 part = candidates[start : start + size]
-                done = train_together(self.estimator, part, folds, *self._rows)
+                done = train_together(
+                    self.estimator, part, folds, *self._rows, refits=bool(self.refit)
+                )
                 self.trainings_.lanes += done.lanes
                 self.trainings_.alone += done.alone
                 if callback_ctx is not None:

@@ -12,9 +12,11 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from graphc.keras.training.lane import Trained
-from graphc.keras.training.lane_outputs import outputs_of
-from graphc.keras.training.lanes import reason_against, train
+from graphc.keras.training.lane_outputs import outputs_ahead, outputs_of
+from graphc.keras.training.lanes import Trainings, reason_against
 from graphc.keras.training.tracer import alike
+from graphc.lower import default_target
+from graphc.runtime.lanes import in_turn
 from graphc.sklearn.folds import Fold, Kept
 from graphc.sklearn.known import Give
 from graphc.sklearn.lane_makers import MAKERS, Made
@@ -38,26 +40,51 @@ class Together:
     alone: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        lines = [f"{self.lanes} trainings as lanes of shared programs"] if self.lanes else []
+        lines = []
+        if self.lanes:
+            turns, why = in_turn(default_target())
+            order = "one after another on each core" if turns else "side by side"
+            lines = [f"{self.lanes} trainings as lanes of shared programs, {order}: {why}"]
         lines += [f"{count} one by one: {reason}" for reason, count in self.alone.items()]
         return "\n".join(lines) or "no trainings"
 
 
 def train_together(
-    estimator: Any, candidates: Sequence[Mapping[str, Any]], splits: Sequence[Split], X: Any, y: Any
+    estimator: Any,
+    candidates: Sequence[Mapping[str, Any]],
+    splits: Sequence[Split],
+    X: Any,
+    y: Any,
+    *,
+    refits: bool = False,
 ) -> Together:
     """Train every candidate on every split, as far as these trainings can be lanes.
 
-    What fails while it is made ready is left to `fit`, which reports it as scikit-learn does.
+    What fails while it is made ready is left to `fit`, which reports it as scikit-learn does. With
+    `refits`, what training one of them on all rows will need is compiled ahead.
     """
-    with alike():
-        return _train_together(estimator, candidates, splits, X, y)
+    with alike(), Trainings() as trainings:
+        found, made = _all_made(estimator, candidates, splits, X, y, trainings)
+        if refits and trainings.programs == 1 and made[0].ahead is not None:
+            trainings.ahead(made[0].ahead())
+        trained = trainings.run()
+        outputs = _outputs(made, trained)
+    for number, (one, result) in enumerate(zip(made, trained, strict=True)):
+        found.trainings[one.key] = one.give(result, outputs.get(number))
+    found.lanes = len(made)
+    return found
 
 
-def _train_together(
-    estimator: Any, candidates: Sequence[Mapping[str, Any]], splits: Sequence[Split], X: Any, y: Any
-) -> Together:
-    found, kept, made = Together(), Kept(), []
+def _all_made(
+    estimator: Any,
+    candidates: Sequence[Mapping[str, Any]],
+    splits: Sequence[Split],
+    X: Any,
+    y: Any,
+    trainings: Trainings,
+) -> tuple[Together, list[Made]]:
+    """Return the trainings of all candidates, once they are added, and why others are not."""
+    found, kept, made = Together(), Kept(), list[Made]()
     for params in candidates:
         try:
             ready = _made(estimator, params, splits, X, y, kept)
@@ -65,14 +92,16 @@ def _train_together(
             ready = f"{type(error).__name__} while it was made ready"
         if isinstance(ready, str):
             found.alone[ready] += len(splits)
-        else:
-            made += ready
-    trained = train([one.ready for one in made])
-    outputs = _outputs(made, trained)
-    for number, (one, result) in enumerate(zip(made, trained, strict=True)):
-        found.trainings[one.key] = one.give(result, outputs.get(number))
-    found.lanes = len(made)
-    return found
+            continue
+        known = trainings.programs
+        for one in ready:
+            trainings.add(one.ready)
+        if trainings.programs > known and (first := ready[0]).x is not None:
+            work = outputs_ahead(first.ready.lane.model, first.x)
+            if work is not None:
+                trainings.ahead(work)
+        made += ready
+    return found, made
 
 
 def _made(

@@ -33,6 +33,8 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         feature_names_in_: their names, where the data had some.
     """
 
+    _prepares_by = ("reconstruct",)
+
     def __init__(
         self,
         model: Any = None,

@@ -12,7 +12,14 @@ from graphc import keras
 from graphc.sklearn.compiling import callbacks_from, compile_arguments
 from graphc.sklearn.known import fitted_before
 from graphc.sklearn.plans import FitHistory, FitPlan, Prepared
-from graphc.sklearn.routing import builder_arguments, check_names, is_routed, names_of, under
+from graphc.sklearn.routing import (
+    builder_arguments,
+    check_names,
+    is_routed,
+    names_of,
+    own_names,
+    under,
+)
 from graphc.sklearn.sample_weights import weights_of
 from graphc.sklearn.seeding import seed_of, seeded
 
@@ -110,7 +117,7 @@ class KerasEstimator(BaseEstimator):
 
     def _extra(self) -> dict[str, Any]:
         """Return the parameters that the user added, but those with a prefix."""
-        own = {name for cls in type(self).__mro__ for name in names_of(cls.__init__)[0]}
+        own = own_names(type(self))
         return {
             name: value
             for name, value in self.get_params().items()
@@ -131,6 +138,10 @@ class KerasEstimator(BaseEstimator):
         self._learn(y, reset=reset, classes=classes)
         weights = weights_of(sample_weight, len(X))
         return Prepared(X, self._coded(y), self._weighted(y, weights))
+
+    def learnt(self) -> dict[str, Any]:
+        """Return what `prepare` has noted of the data."""
+        return {name: value for name, value in vars(self).items() if not _is_parameter(name)}
 
     def build(self, data: Prepared) -> Any:
         """Return a new compiled model for prepared data, its first weights by `random_state`.
@@ -313,6 +324,9 @@ class KerasEstimator(BaseEstimator):
     # What kinds of targets differ in
 
     _y_numeric = False
+    # Parameters that `prepare` goes by. Only a class that says so itself is taken at its word:
+    # what another overrides may go by more.
+    _prepares_by: tuple[str, ...] | None = None
 
     def _learn(self, y: Any, *, reset: bool, classes: Any) -> None:
         raise NotImplementedError(f"{type(self).__name__} must override `_learn`.")

@@ -93,8 +93,9 @@ def _orders(seed: int, first: int, epochs: int, count: int, capacity: int) -> np
     return np.sort(unique).astype(np.uint32).view(np.int32)
 
 
-# Hashing few rows takes as long as calling NumPy does, so several epochs are made in one go.
-_kept_orders = lru_cache(maxsize=1)(_orders)
+# Hashing few rows takes as long as calling NumPy does, so several epochs are made in one go; folds
+# and candidates of a search are trained in the same orders.
+_kept_orders = lru_cache(maxsize=32)(_orders)
 
 
 @partial(jax.jit, static_argnums=(2,))

@@ -5,7 +5,8 @@ an accelerator the step is mapped over the lanes, so that a product of small mat
 many. On a CPU that gains nothing (34 us a lane and step one after another, 45 us side by side, for
 a perceptron of 20-64-64-1), so an epoch of each lane follows that of the one before within the same
 call, by the very operations of `fit`: to the bit, it computes the same. What a lane computes does
-not depend on the others, nor on how many there are.
+not depend on the others, nor on how many there are. A call does several epochs, where nobody wants
+to look between them.
 """
 
 from __future__ import annotations
@@ -18,12 +19,23 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from graphc import config
 from graphc.ir import Graph, fingerprint
 from graphc.jitted import Jitted
 from graphc.lower import lower, plan
 from graphc.programs import PROGRAMS
 from graphc.runtime.step import Arrays, Program, Shared, Update, restarted, step_body
 from graphc.spec import Target
+
+
+def in_turn(target: Target) -> tuple[bool, str]:
+    """Return whether lanes are done one after another, rather than side by side, and why."""
+    asked = config.LANES.value
+    if asked in ("in_turn", "abreast"):
+        return asked == "in_turn", f"{config.LANES.env}={asked} asks for it"
+    if target.platform == "cpu":
+        return True, "a core gains nothing from small products side by side"
+    return False, "many small products keep an accelerator busy"
 
 
 @dataclass(frozen=True)
@@ -39,9 +51,10 @@ class Stretch:
 class LanesProgram:
     """A compiled pass over the rows, for any number of lanes at once.
 
-    `run(carry, shared, data, order, active)`: everything in `carry` and `shared`, `order` [lanes,
-    capacity], `active` [lanes] and the leaves of the data that are `own` have an axis of lanes in
-    front. Lanes that are not active stay as they are. Returns the carry and the logs [lanes].
+    `run(carry, shared, data, orders, epochs)`: everything in `carry` and `shared`, `orders` [lanes,
+    E, capacity], `epochs` [lanes] and the leaves of the data that are `own` have an axis of lanes
+    in front. A lane does as many epochs as it is told, at most E. Returns the carry and logs
+    [lanes, E].
     """
 
     run: Jitted
@@ -59,51 +72,49 @@ def epoch_program(
         own: of each leaf of the data, whether every lane has one of its own.
     """
     parts = tuple((id(one.program), one.steps, one.offset) for one in stretches)
+    turns, _ = in_turn(stretches[0].program.target)
     return PROGRAMS.get(
-        ("lanes", parts, own), lambda: LanesProgram(_jitted(stretches, update, own), stretches)
+        ("lanes", parts, own, turns),
+        lambda: LanesProgram(_jitted(stretches, update, own, turns), stretches),
     )
 
 
-def _jitted(stretches: tuple[Stretch, ...], update: Update | None, own: tuple[bool, ...]) -> Jitted:
-    first, epoch = stretches[0].program, _epoch(stretches, update)
-    run = _in_turn(epoch, own) if first.target.platform == "cpu" else _abreast(epoch, own)
+def _jitted(
+    stretches: tuple[Stretch, ...], update: Update | None, own: tuple[bool, ...], turns: bool
+) -> Jitted:
+    first, epochs = stretches[0].program, _epochs(stretches, update)
+    run = _in_turn(epochs, own) if turns else _abreast(epochs, own)
     return Jitted(run, donate_argnums=(0,), compiler_options=dict(first.options.values) or None)
 
 
-def _in_turn(epoch: Callable[..., Any], own: tuple[bool, ...]) -> Callable[..., Any]:
-    """Return what does an epoch of one lane after the other; none of those that are not active."""
+def _in_turn(epochs: Callable[..., Any], own: tuple[bool, ...]) -> Callable[..., Any]:
+    """Return what does the epochs of one lane after the other."""
 
-    def run(carry: Any, shared: Shared, data: Arrays, order: Any, active: Any) -> Any:
+    def run(carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any) -> Any:
         def lane(given: Any) -> Any:
-            carry, shared, mine, order, active = given
+            carry, shared, mine, orders, count = given
             leaves = iter(mine)
             whole = tuple(next(leaves) if o else leaf for o, leaf in zip(own, data, strict=True))
-
-            def idle(carry: Any) -> Any:
-                logs = jax.eval_shape(epoch, carry, shared, whole, order)[1]
-                return carry, jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), logs)
-
-            return lax.cond(active, lambda c: epoch(c, shared, whole, order), idle, carry)
+            return epochs(carry, shared, whole, orders, count)
 
         mine = tuple(leaf for o, leaf in zip(own, data, strict=True) if o)
-        return lax.map(lane, (carry, shared, mine, order, active))
+        return lax.map(lane, (carry, shared, mine, orders, count))
 
     return run
 
 
-def _abreast(epoch: Callable[..., Any], own: tuple[bool, ...]) -> Callable[..., Any]:
-    """Return what does an epoch of all lanes at once."""
-    lane = jax.vmap(epoch, in_axes=(0, 0, tuple(0 if one else None for one in own), 0))
+def _abreast(epochs: Callable[..., Any], own: tuple[bool, ...]) -> Callable[..., Any]:
+    """Return what does the epochs of all lanes at once; those with fewer of them wait."""
 
-    def run(carry: Any, shared: Shared, data: Arrays, order: Any, active: Any) -> Any:
-        after, logs = lane(carry, shared, data, order)
-        return jax.tree.map(lambda new, old: _where(active, new, old), after, carry), logs
+    def run(carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any) -> Any:
+        axes = (0, 0, tuple(0 if one else None for one in own), 0, 0)
+        return jax.vmap(epochs, in_axes=axes)(carry, shared, data, orders, count)
 
     return run
 
 
-def _epoch(stretches: tuple[Stretch, ...], update: Update | None) -> Callable[..., Any]:
-    """Return what does one epoch of one lane."""
+def _epochs(stretches: tuple[Stretch, ...], update: Update | None) -> Callable[..., Any]:
+    """Return what does some epochs of one lane."""
     step, target = stretches[0].program.step, stretches[0].program.target
     bodies = [
         step_body(one.program.step, one.program.step.graph, update, target, shuffled=True)
@@ -122,18 +133,26 @@ def _epoch(stretches: tuple[Stretch, ...], update: Update | None) -> Callable[..
             carry = lax.fori_loop(0, one.steps, do, carry)
         return carry.replace(reported=(), bad=()), run_logs((), carry.state, ())[0]
 
-    return epoch
+    def epochs(carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any) -> Any:
+        def one(number: Any, before: Any) -> Any:
+            carry, logs = before
+            carry, found = epoch(carry, shared, data, orders[number])
+            return carry, tuple(log.at[number].set(f) for log, f in zip(logs, found, strict=True))
 
+        specs = [value.spec for value in step.logs.outputs]
+        logs = tuple(jnp.zeros((len(orders), *spec.shape), spec.dtype) for spec in specs)
+        return lax.fori_loop(0, count, one, (carry, logs))
 
-def _where(active: Any, new: Any, old: Any) -> Any:
-    return jnp.where(active.reshape(active.shape + (1,) * (new.ndim - 1)), new, old)
+    return epochs
 
 
 def forward_program(graph: Graph, target: Target, leaves: int) -> Jitted:
-    """Return the program of a graph's outputs for every lane, on the same rows.
+    """Return the program of a graph's outputs: of one lane where they go in turn, else of all.
 
-    `run(params, state, data, scalars)`: `leaves` arrays of data are shared, all else is by lane.
+    `run(params, state, data, scalars)`: `leaves` arrays of data; where all lanes are done at once,
+    they share these, and all else has an axis of lanes in front.
     """
+    turns, _ = in_turn(target)
 
     def make() -> Jitted:
         forward = lower(graph, plan(graph, target))
@@ -141,6 +160,7 @@ def forward_program(graph: Graph, target: Target, leaves: int) -> Jitted:
         def lane(params: Arrays, state: Arrays, data: Arrays, scalars: Arrays) -> Arrays:
             return forward(params, state, (*data, *scalars))[0]
 
-        return Jitted(jax.vmap(lane, in_axes=(0, 0, (None,) * leaves, 0)))
+        at_once = jax.vmap(lane, in_axes=(0, 0, (None,) * leaves, 0))
+        return Jitted(lane if turns else at_once)
 
-    return PROGRAMS.get(("lanes", fingerprint(graph), target, leaves), make)
+    return PROGRAMS.get(("lanes", fingerprint(graph), target, leaves, turns), make)

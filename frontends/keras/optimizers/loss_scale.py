@@ -149,6 +149,10 @@ class LossScaleOptimizer(Optimizer):
         """Let the inner optimizer set the final values."""
         self.inner_optimizer.finalize_variable_values(var_list)
 
+    def averages_of(self, var_list: Sequence[Variable]) -> list[tuple[Variable, Variable]]:
+        """Return those that the inner optimizer keeps."""
+        return self.inner_optimizer.averages_of(var_list)
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, ready for JSON."""
         return {

@@ -209,6 +209,12 @@ class MultiOptimizer(Optimizer):
         for inner, places in zip(self._inner_optimizers, self._members, strict=True):
             inner.finalize_variable_values([var_list[place] for place in places])
 
+    def averages_of(self, var_list: Sequence[Variable]) -> list[tuple[Variable, Variable]]:
+        """Return those that the inner optimizers keep."""
+        members = zip(self._inner_optimizers, self._members, strict=True)
+        lists = [inner.averages_of([var_list[n] for n in places]) for inner, places in members]
+        return [pair for pairs in lists for pair in pairs]
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, ready for JSON."""
         return {

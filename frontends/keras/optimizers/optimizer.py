@@ -234,12 +234,16 @@ class Optimizer(SlotVariables):
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Set variables to their moving averages, if these are kept."""
+        for variable, average in self.averages_of(var_list):
+            variable.assign(average.value)
+
+    def averages_of(self, var_list: Sequence[Variable]) -> list[tuple[Variable, Variable]]:
+        """Return variables with their moving averages, those for which these are kept."""
         if not self.use_ema:
-            return
+            return []
         _check_count("var_list", var_list, self._averages)
-        for variable, average in zip(var_list, self._averages, strict=True):
-            if average is not None:
-                variable.assign(average.value)
+        pairs = zip(var_list, self._averages, strict=True)
+        return [(variable, average) for variable, average in pairs if average is not None]
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Assign to one variable, and to slots, what follows from its gradient.

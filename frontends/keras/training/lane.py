@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,16 +76,23 @@ class Lane:
     orders: Callable[[int], np.ndarray] | None = None
     after: Callable[[int, Logs, Callable[[], Values]], Next] | None = None
 
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The programs of one pass over the rows to train on."""
+        return parts_of(self, "train", self.chosen)
+
 
 @dataclass(eq=False)
 class Trained:
-    """What became of a lane: the model's variables after it, and the logs of its epochs."""
+    """What became of a lane: the model's variables after it, and the logs of its epochs.
+
+    Weights are those that `fit` leaves: averages, where the optimizer keeps some.
+    """
 
     lane: Lane
     variables: Values
     history: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     epochs: int = 0
-    finished: bool = False  # see `Next`
 
     def into(self, model: Any) -> None:
         """Set the variables of a model: the lane's own, or one built in the same way."""
@@ -93,11 +101,10 @@ class Trained:
         for one, other in zip(mine, theirs, strict=True):
             if id(one) in self.variables:
                 other.assign(self.variables[id(one)])
-        if getattr(model.optimizer, "use_ema", False) and not self.finished:
-            model.optimizer.finalize_variable_values(model.trainable_variables)
 
     def note(self, logs: Logs) -> None:
-        """Append the logs of an epoch."""
+        """Count an epoch, and append its logs."""
+        self.epochs += 1
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
 
@@ -150,7 +157,7 @@ class Ready:
     @classmethod
     def of(cls, lane: Lane) -> Ready:
         """Trace the steps of a lane, where its model has no such trace yet."""
-        parts = parts_of(lane, "train", lane.chosen)
+        parts = lane.parts
         tests = [] if lane.held is None else parts_of(lane, "test", lane.held)
         tested = tests[0].bound.traced if tests else None
         traced = parts[0].bound.traced
@@ -181,16 +188,17 @@ class Ready:
         """Return the numbers of the model as they are now."""
         return _numbers(self.lane.model, self.traced, self.tested)
 
-    def order(self, epoch: int) -> np.ndarray:
-        """Return the numbers of the rows in the order of an epoch [capacity]."""
-        chosen, lane = self.lane.chosen, self.lane
+    def orders(self, first: int, count: int) -> np.ndarray:
+        """Return the numbers of the rows in the order of so many epochs [count, capacity]."""
+        lane, chosen = self.lane, self.lane.chosen
         capacity = capacity_for(len(chosen), lane.batch)
+        epochs = range(first, first + count)
         if lane.orders is not None:
-            return padded(lane.orders(epoch), capacity)
+            return padded(np.stack([lane.orders(epoch) for epoch in epochs]), capacity)
         if not lane.shuffle:
-            return padded(chosen, capacity)
-        order = np.asarray(epoch_order(lane.seed, epoch, len(chosen), capacity))
-        return padded(chosen[order[: len(chosen)]], capacity)
+            return padded(np.broadcast_to(chosen, (count, len(chosen))), capacity)
+        seeded = [epoch_order(lane.seed, epoch, len(chosen), capacity) for epoch in epochs]
+        return padded(chosen[np.stack(seeded)[:, : len(chosen)]], capacity)
 
 
 def _read(model: Any, traced: TracedStep, tested: TracedStep | None) -> list[Any]:
@@ -205,7 +213,7 @@ def _numbers(model: Any, traced: TracedStep, tested: TracedStep | None) -> Numbe
 
 
 def padded(numbers: np.ndarray, capacity: int) -> np.ndarray:
-    """Return the numbers of rows as an order; what follows them is never looked at."""
-    order = np.zeros(capacity, np.int32)
-    order[: len(numbers)] = numbers
-    return order
+    """Return the numbers of rows [..., N] as orders; what follows them is never looked at."""
+    orders = np.zeros((*numbers.shape[:-1], capacity), np.int32)
+    orders[..., : numbers.shape[-1]] = numbers
+    return orders

@@ -1,23 +1,26 @@
-"""The trainings of one program: as many lanes as it has, taken over and over until all are done."""
+"""The trainings of one program: so many at once, until none is left."""
 
 from __future__ import annotations
 
-from collections import deque
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from threading import Lock
 from typing import Any
 
 import jax
 import numpy as np
 
 from graphc.keras.training.lane import Logs, Next, Ready, Trained, Values, padded
+from graphc.keras.training.lane_queue import Queue
 from graphc.keras.training.tracer import TracedStep
 from graphc.runtime.data import capacity_for
 from graphc.runtime.device import put
-from graphc.runtime.lanes import LanesProgram, epoch_program
+from graphc.runtime.lanes import LanesProgram, epoch_program, in_turn
+from graphc.runtime.loop import Pace
 from graphc.runtime.step import Shared, TrainState
+
+AT_ONCE = 8  # epochs of a call at most
 
 
 @dataclass
@@ -30,48 +33,57 @@ class Slot:
 
 
 class Group:
-    """Trainings of one program.
+    """Some trainings of one program that are under way together.
 
     Args:
-        group: the trainings.
+        queue: where it takes them from.
+        first: any of them.
         lanes: how many are under way at once.
         own, data: what `shared_data` says of all trainings of the program.
     """
 
     def __init__(
-        self, group: Sequence[Ready], lanes: int, own: tuple[bool, ...], data: tuple[Any, ...]
+        self, queue: Queue, first: Ready, lanes: int, own: tuple[bool, ...], data: tuple[Any, ...]
     ) -> None:
-        self.waiting = deque(group)
-        self.first = group[0]
+        self.queue, self.first = queue, first
         self.slots = [Slot() for _ in range(lanes)]
         self.own, self.data = own, data
         update = self.first.lane.model.optimizer.structure()
         self.program = epoch_program(self.first.stretches, update, self.own)
         self.tests = self.first.tests and epoch_program(self.first.tests, None, self.own)
+        main = self.first.stretches[0].program
+        self.in_turn, _ = in_turn(main.target)
+        self.steps = sum(stretch.steps for stretch in self.first.stretches)
+        self.pace = Pace.of(main)
+        looked_at = self.tests or first.lane.after is not None
+        self.most = 1 if looked_at else AT_ONCE
         self.carry: TrainState | None = None
 
     def run(self) -> Iterator[Trained]:
         """Yield the trainings as they end."""
-        while self._fill():
-            yield from self._ended(self._epoch())
+        while not self.queue.dropped and self._fill():
+            yield from self._ended(self._epochs())
 
-    def all(self, first: Lock) -> list[Trained]:
-        """Return all trainings; one at a time does its first epoch, which may compile."""
-        with first:
-            self._fill()
-            found = list(self._ended(self._epoch()))
-        return [*found, *self.run()]
+    def compile(self) -> None:
+        """Compile what an epoch needs, and train nothing."""
+        self._place()
+        counts = np.zeros(len(self.slots), np.int32)
+        orders = self._orders(counts)
+        self.program.run.compile_for(self.carry, self.shared, self.data, orders, counts)
+        if self.tests:
+            self.tests.run.compile_for(*self._test_arguments(counts))
 
     def _fill(self) -> bool:
         """Give free slots to waiting trainings; return whether any slot is taken."""
         free = [slot for slot in self.slots if slot.trained is None]
-        for slot in free:
-            if not self.waiting:
-                break
-            slot.ready, slot.changed = self.waiting.popleft(), True
-            slot.trained = Trained(slot.ready.lane, {})
-        if any(slot.changed for slot in self.slots):
-            self._place()
+        # In turn an idle lane takes no time, and to fill its place alone would.
+        if free and (len(free) == len(self.slots) or not self.in_turn):
+            found = self.queue.take(len(free))
+            for slot, ready in zip(free, found, strict=False):
+                slot.ready, slot.changed = ready, True
+                slot.trained = Trained(ready.lane, {})
+            if found:
+                self._place()
         return any(slot.trained is not None for slot in self.slots)
 
     def _place(self) -> None:
@@ -85,7 +97,7 @@ class Group:
                 for column in columns
             ]
             groups.append(arrays)
-        if self.carry is not None:
+        if self.carry is not None and not self.in_turn:
             old = [self.carry.params, self.carry.state, self.carry.slots]
             groups = [
                 [self._merged(np.asarray(b), n) for b, n in zip(before, new, strict=True)]
@@ -105,38 +117,60 @@ class Group:
                 whole[number] = new[number]
         return whole
 
-    def _epoch(self) -> list[Logs]:
-        """Do an epoch of every slot; return its logs."""
-        order = np.zeros((len(self.slots), self._capacity()), np.int32)
-        for number, slot in enumerate(self.slots):
-            if slot.ready is not None and slot.trained is not None:
-                order[number] = slot.ready.order(slot.trained.epochs)
-        active = np.array([slot.trained is not None for slot in self.slots])
-        self.carry, values = self.program.run(self.carry, self.shared, self.data, order, active)
-        logs = _by_lane(self.first.traced, jax.device_get(values), len(self.slots))
+    def _epochs(self) -> list[list[Logs]]:
+        """Do some epochs of every slot; return their logs."""
+        counts, begun = self._counts(), time.perf_counter()
+        orders = self._orders(counts)
+        self.carry, values = self.program.run(self.carry, self.shared, self.data, orders, counts)
+        logs = _by_lane(self.first.traced, jax.device_get(values), counts)
+        steps = int(counts.sum() if self.in_turn else counts.max()) * self.steps
+        self.pace.observe(steps, time.perf_counter() - begun)
         if self.tests:
-            for mine, found in zip(logs, self._tested(self.tests, active), strict=True):
-                mine.update({f"val_{name}": value for name, value in found.items()})
+            for mine, tested in zip(logs, self._tested(self.tests, counts), strict=True):
+                for one, found in zip(mine, tested, strict=True):
+                    one.update({f"val_{name}": value for name, value in found.items()})
         return logs
 
-    def _capacity(self) -> int:
-        return capacity_for(len(self.first.lane.chosen), self.first.lane.batch)
+    def _counts(self) -> np.ndarray:
+        """Return how many epochs each slot does next: one where somebody looks between them."""
+        trained = [slot.trained for slot in self.slots]
+        under_way = sum(one is not None for one in trained) if self.in_turn else 1
+        most = self.pace.length(self.most * under_way * self.steps) // (under_way * self.steps)
+        counts = [0 if one is None else self._count(one, max(1, most)) for one in trained]
+        return np.array(counts, np.int32)
 
-    def _tested(self, program: LanesProgram, active: np.ndarray) -> list[Logs]:
+    def _count(self, trained: Trained, most: int) -> int:
+        lane = trained.lane
+        return 1 if lane.after is not None else min(most, lane.epochs - trained.epochs)
+
+    def _orders(self, counts: np.ndarray) -> np.ndarray:
+        """Return the rows of the epochs that each slot does [lanes, E, capacity]."""
+        capacity = capacity_for(len(self.first.lane.chosen), self.first.lane.batch)
+        orders = np.zeros((len(self.slots), self.most, capacity), np.int32)
+        for place, (slot, count) in enumerate(zip(self.slots, counts, strict=True)):
+            if slot.ready is not None and slot.trained is not None:
+                orders[place, :count] = slot.ready.orders(slot.trained.epochs, count)
+        return orders
+
+    def _tested(self, program: LanesProgram, counts: np.ndarray) -> list[list[Logs]]:
         """Return the logs of the rows that are held back."""
+        assert self.first.tested is not None
+        _, values = program.run(*self._test_arguments(counts))
+        return _by_lane(self.first.tested, jax.device_get(values), counts)
+
+    def _test_arguments(self, counts: np.ndarray) -> tuple[Any, ...]:
         ready = [slot.ready or self.first for slot in self.slots]
         assert self.carry is not None
         assert self.first.tested is not None
         held = [one.lane.held for one in ready if one.lane.held is not None]
         capacity = capacity_for(len(held[0]), self.first.lane.batch)
-        order = np.stack([padded(rows, capacity) for rows in held])
+        orders = np.stack([padded(rows, capacity) for rows in held])[:, None]
         now = self._now(self.carry)
         params = tuple(now[id(v)] for v in self.first.tested.params)
         # Copies: the run takes them over, and metrics begin anew in any case.
         state = tuple(put(np.array(now[id(v)])) for v in self.first.tested.state)
         shared = _numbers(ready, training=False).replace(params=params)
-        _, values = program.run(TrainState(state=state), shared, self.data, order, active)
-        return _by_lane(self.first.tested, jax.device_get(values), len(self.slots))
+        return TrainState(state=state), shared, self.data, orders, counts
 
     def _now(self, carry: TrainState) -> dict[int, Any]:
         """Return the arrays of all lanes by the variables of the first one's model."""
@@ -149,22 +183,24 @@ class Group:
             for variable, array in zip(variables, arrays, strict=True)
         }
 
-    def _ended(self, logs: Sequence[Logs]) -> Iterator[Trained]:
-        """Take the epoch into account; yield the trainings that it ended."""
+    def _ended(self, logs: Sequence[Sequence[Logs]]) -> Iterator[Trained]:
+        """Take the epochs into account; yield the trainings that they ended."""
         host = cache(self._on_host)  # not fetched where nobody asks
-        for number, (slot, mine) in enumerate(zip(self.slots, logs, strict=True)):
+        for number, (slot, found) in enumerate(zip(self.slots, logs, strict=True)):
             trained, ready = slot.trained, slot.ready
             if trained is None or ready is None:
                 continue
-            trained.note(mine)
-            trained.epochs += 1
+            for mine in found:
+                trained.note(mine)
             now = partial(_values, ready, host, number)
             after = trained.lane.after
-            follows = Next() if after is None else after(trained.epochs - 1, mine, now)
+            follows = Next() if after is None else after(trained.epochs - 1, found[-1], now)
             if not follows.ends and trained.epochs < trained.lane.epochs:
                 self._change(number, ready, follows)
                 continue
-            trained.variables, trained.finished = now() | follows.changes, follows.finished
+            trained.variables = now() | follows.changes
+            if not follows.finished:
+                _finish(trained)
             slot.trained = None
             yield trained
 
@@ -190,6 +226,14 @@ class Group:
         assert self.carry is not None
         groups = (self.carry.params, self.carry.state, self.carry.slots)
         return [[np.array(array) for array in arrays] for arrays in groups]
+
+
+def _finish(trained: Trained) -> None:
+    """Let averages become the weights, as at the end of `fit`."""
+    model, values = trained.lane.model, trained.variables
+    if getattr(model.optimizer, "use_ema", False):
+        pairs = model.optimizer.averages_of(model.trainable_variables)
+        values |= {id(weight): values[id(average)] for weight, average in pairs}
 
 
 def _values(ready: Ready, host: Callable[[], list[list[np.ndarray]]], number: int) -> Values:
@@ -231,10 +275,13 @@ def _stacked_data(ready: Sequence[Ready], own: Sequence[bool]) -> tuple[Any, ...
     )
 
 
-def _by_lane(traced: TracedStep, values: Sequence[np.ndarray], count: int) -> list[Logs]:
-    """Return the logs of each lane."""
-    found = []
-    for number in range(count):
-        logs = traced.logs([np.asarray(value)[number] for value in values])
-        found.append({name: float(value) for name, value in logs.items()})
-    return found
+def _by_lane(
+    traced: TracedStep, values: Sequence[np.ndarray], counts: Sequence[int]
+) -> list[list[Logs]]:
+    """Return the logs of each lane and epoch."""
+
+    def logs(lane: int, epoch: int) -> Logs:
+        found = traced.logs([np.asarray(value)[lane, epoch] for value in values])
+        return {name: float(value) for name, value in found.items()}
+
+    return [[logs(lane, n) for n in range(count)] for lane, count in enumerate(counts)]

@@ -4,26 +4,24 @@ A search trains the same few models again and again, with other numbers and on o
 training is a value (`Lane`); `train` sorts them by the programs of their steps, and gives each
 program as many lanes as fit. A lane that ends makes room for the next training, so early stopping
 saves time, and any number of trainings takes bounded memory. A step of a small model uses one core
-of a CPU, so there are as many such programs at work as cores.
+of a CPU, so there are as many such programs at work as cores, each with few lanes: it is the same
+program however many trainings there are, and is compiled while more of them are made ready.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from threading import Lock
-from typing import Any
+from typing import Any, Self
 
-from graphc.keras.training.lane import Lane, Ready, Trained, parts_of, variables_of
-from graphc.keras.training.lane_group import Group, shared_data
+from graphc.keras.training.arrays import Rows
+from graphc.keras.training.feed import Feed
+from graphc.keras.training.lane import Lane, Ready, Trained
+from graphc.keras.training.lane_work import Work, cores
 from graphc.keras.training.own_steps import own_step
-from graphc.memory import kept
 from graphc.runtime.stream import fits
 
-MOST = 128  # lanes of one program; more gain nothing
-MEMORY = 1 << 30  # bytes of weights and slots that they may take
 LARGEST = 2e8  # FLOPs of a lane's forward step from which lanes gain nothing
 
 
@@ -36,8 +34,7 @@ def reason_against(lane: Lane) -> str | None:
         return "its layers read strings"
     if not fits(lane.rows.leaves):
         return "its data do not fit on the device"
-    (first, *_) = parts_of(lane, "train", lane.chosen)
-    program = first.bound.program
+    program = lane.parts[0].bound.program
     if program.form == "step":
         return program.why
     if program.flops > LARGEST:
@@ -45,45 +42,71 @@ def reason_against(lane: Lane) -> str | None:
     return None
 
 
+class Trainings:
+    """Trainings to be done together: they are compiled for and begun while more are added.
+
+    A context: what is under way when it ends is waited for, or given up where it ends by an error.
+    """
+
+    def __init__(self) -> None:
+        self._added: list[Ready] = []
+        self._works: dict[Any, Work] = {}
+        self._ahead = ThreadPoolExecutor(cores(), "graphc-ahead")
+        self._crews = ThreadPoolExecutor(cores(), "graphc-lanes")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        for work in self._works.values():
+            work.queue.close(drop=True)
+        for pool in (self._crews, self._ahead):
+            pool.shutdown(cancel_futures=error is not None)
+
+    @property
+    def programs(self) -> int:
+        """How many programs the trainings take."""
+        return len(self._works)
+
+    def add(self, ready: Ready) -> None:
+        """Add a training without a `reason_against`."""
+        self._added.append(ready)
+        work = self._of(ready.key)
+        if not work.takes(ready):
+            work = self._of((ready.key, "later"))
+        work.add(ready)
+
+    def _of(self, key: Any) -> Work:
+        if key not in self._works:
+            self._works[key] = Work(self.ahead, self._crews)
+        return self._works[key]
+
+    def ahead(self, work: Callable[[], None]) -> Future[None]:
+        """Do something beside, such as a compilation; what fails is left to whoever needs it."""
+        return self._ahead.submit(copy_context().run, work)
+
+    def run(self) -> list[Trained]:
+        """Do all trainings; return what became of them, in the order in which they were added."""
+        works = self._works.values()
+        found = {trained.lane: trained for work in works for trained in work.results()}
+        return [found[ready.lane] for ready in self._added]
+
+
+def fit_ahead(model: Any, rows: Rows, batch: int, *, shuffle: bool) -> Callable[[], None]:
+    """Return what compiles the programs of `fit` on rows, for any model of this one's structure."""
+    windows = Feed(model, "train", rows, batch, shuffle=shuffle).windows(0, 0)
+    runs = [one.bound.run(one.data, one.order, one.offset, fresh=True).ahead() for one in windows]
+
+    def compile_all() -> None:
+        for run in runs:
+            run()
+
+    return compile_all
+
+
 def train(lanes: Sequence[Ready]) -> list[Trained]:
     """Do every training without a `reason_against`; return what became of them, in this order."""
-    groups: dict[Any, list[Ready]] = {}
-    for ready in lanes:
-        groups.setdefault(ready.key, []).append(ready)
-    found: dict[Lane, Trained] = {}
-    for group in groups.values():
-        found |= {trained.lane: trained for trained in _run(group)}
-    return [found[ready.lane] for ready in lanes]
-
-
-def _run(group: Sequence[Ready]) -> Iterator[Trained]:
-    """Yield the trainings of one program as they end; each core has a part of them."""
-    target = group[0].stretches[0].program.target
-    size, turns = _lanes_for(group[0], len(group), target.platform)
-    crews = min(turns, _cores()) if target.platform == "cpu" else 1
-    own, data = shared_data(group)
-    parts = [Group(group[start::crews], size, own, data) for start in range(crews)]
-    with kept(target):
-        if crews == 1:
-            yield from parts[0].run()
-            return
-        first = Lock()
-        with ThreadPoolExecutor(crews) as pool:
-            works = [pool.submit(copy_context().run, part.all, first) for part in parts]
-            for work in works:
-                yield from work.result()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _lanes_for(ready: Ready, count: int, platform: str) -> tuple[int, int]:
-    """Return how many lanes a program has, and how often it has to be filled."""
-    each = 1 + sum(int(v.value.nbytes) for v in variables_of(ready.lane.model))
-    most = max(1, min(MOST, MEMORY // each))
-    turns = -(-count // most)
-    if platform == "cpu":  # each core has a program of its own
-        turns = -(-turns // _cores()) * _cores()
-    size = -(-count // min(turns, count))
-    return size, -(-count // size)
+    with Trainings() as trainings:
+        for ready in lanes:
+            trainings.add(ready)
+        return trainings.run()

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import keras
-from graphc.keras.training import lanes as lanes_module
+from graphc import config, keras
+from graphc.keras.training import lane_group, lane_work
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.lane import Lane, Next, Ready, Trained
 from graphc.keras.training.lane_outputs import outputs_of
@@ -67,9 +67,11 @@ ROWS = Rows(X, Y)
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("most", [128, 2], ids=["together", "in turns"])
-def test_they_are_what_fit_makes(name: str, most: int, monkeypatch: Any) -> None:
-    monkeypatch.setattr(lanes_module, "MOST", most)
+@pytest.mark.parametrize("most", [8, 2, 1])
+@pytest.mark.parametrize("at_once", [8, 2, 1])
+def test_they_are_what_fit_makes(name: str, most: int, at_once: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(lane_work, "IN_TURN", most)
+    monkeypatch.setattr(lane_group, "AT_ONCE", at_once)
     numbers = [(1e-2, 0.2), (1e-3, 0.3)]
     models = [build(name, *each) for each in numbers]
     made = [lane(model, chosen) for model in models for chosen in FOLDS]
@@ -86,6 +88,30 @@ def test_they_are_what_fit_makes(name: str, most: int, monkeypatch: Any) -> None
             np.testing.assert_array_equal(one, expected)
 
 
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("most", [128, 2], ids=["together", "in parts"])
+def test_side_by_side_they_are_that_up_to_rounding(name: str, most: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(lane_work, "MOST", most)
+    ends = [None, lambda epoch, *_: Next(ends=epoch == 1), None, None]
+    places = [0, 0, 1, 2]
+    with config.LANES("abreast"):
+        made = [
+            Ready.of(lane(build(name), FOLDS[place], after=end))
+            for place, end in zip(places, ends, strict=True)
+        ]
+        found = train(made)
+        outputs = outputs_of(found, X)
+    assert [one.epochs for one in found] == [EPOCHS, 2, EPOCHS, EPOCHS]
+    for trained, place, mine in zip(found, places, outputs, strict=True):
+        history, _ = by_fit(build(name), FOLDS[place], monkeypatch)
+        for key, values in history.items():
+            expected = values[: trained.epochs]
+            np.testing.assert_allclose(trained.history[key], expected, rtol=1e-4, err_msg=key)
+        model = build(name)
+        trained.into(model)
+        np.testing.assert_allclose(mine, model.predict(X, verbose=0), atol=1e-5)
+
+
 def test_rows_held_back_are_evaluated_after_each_epoch(monkeypatch: Any) -> None:
     held = np.arange(70, 90)
     (trained,) = train([Ready.of(lane(build("plain"), FOLDS[0], held=held))])
@@ -96,7 +122,7 @@ def test_rows_held_back_are_evaluated_after_each_epoch(monkeypatch: Any) -> None
 
 
 def test_a_lane_ends_by_itself_and_makes_room(monkeypatch: Any) -> None:
-    monkeypatch.setattr(lanes_module, "MOST", 1)
+    monkeypatch.setattr(lane_work, "IN_TURN", 1)
     model = build("plain")
     ends = [lambda epoch, *_, last=last: Next(ends=epoch == last) for last in (0, 1, 5, 0, 2)]
     found = train([Ready.of(lane(model, FOLDS[0], after=end)) for end in ends])
