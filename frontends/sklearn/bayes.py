@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from scipy.stats import rankdata
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 
 from graphc.sklearn.search import TogetherMixin
 from graphc.sklearn.seeding import LARGEST
+from graphc.sklearn.watching import SearchTable, Watch
 
+ALL_FAILED = "All the"  # how scikit-learn's error begins when no fit went well
 EXTRA = "BayesSearchCV needs Optuna: pip install graphc-compiler[tuner]"
 Draw = Callable[[Any], Any]  # (a trial) -> a value
 
@@ -28,11 +33,14 @@ class _BayesSearch(BaseSearchCV):
         study, spaces = self._study(), _draws(self.search_spaces)
         fixed = {key: space for key, space in self.search_spaces.items() if _is_optunas(space)}
         name = f"mean_test_{self.refit}" if isinstance(self.refit, str) else "mean_test_score"
-        left = self.n_iter
-        while left > 0:
-            trials = [study.ask(fixed) for _ in range(min(left, self.n_points))]
+        for first in range(0, self.n_iter, self.n_points):
+            trials = [study.ask(fixed) for _ in range(min(self.n_iter - first, self.n_points))]
             params = [{key: draw(trial) for key, draw in spaces.items()} for trial in trials]
-            results = evaluate_candidates(params)
+            results = self._evaluated(evaluate_candidates, params, first)
+            if results is None:
+                for trial in trials:
+                    study.tell(trial, state=_optuna().trial.TrialState.FAIL)
+                continue
             if name not in results:
                 raise ValueError(
                     "BayesSearchCV needs one score to go by. Expected: `refit` with the name of "
@@ -41,7 +49,23 @@ class _BayesSearch(BaseSearchCV):
             for trial, score in zip(trials, results[name][-len(trials) :], strict=True):
                 failed = _optuna().trial.TrialState.FAIL if math.isnan(score) else None
                 study.tell(trial, None if failed else float(score), state=failed)
-            left -= len(trials)
+        if self._lost and len(self._lost) == self.n_iter:
+            raise self._error
+
+    def _evaluated(self, evaluate: Callable[..., Any], params: list[Any], first: int) -> Any:
+        """Return the results so far; None where these candidates failed, every one on every fold.
+
+        scikit-learn ends a search over that, which would lose what others have found.
+        """
+        try:
+            return evaluate(params)
+        except ValueError as error:
+            if not str(error).lstrip().startswith(ALL_FAILED):
+                raise
+            warnings.warn(str(error).strip(), FitFailedWarning, stacklevel=2)
+            self._error = error
+            self._lost += enumerate(params, start=first)
+            return None
 
     def _study(self) -> Any:
         optuna = _optuna()
@@ -103,6 +127,20 @@ class BayesSearchCV(TogetherMixin, _BayesSearch):
         self.sampler = sampler
         self.random_state = random_state
 
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Search; see scikit-learn's searches."""
+        self._lost: list[tuple[int, Any]] = []
+        super().fit(X, y, **params)
+        if self._lost:
+            kept = np.setdiff1d(np.arange(self.n_iter), [number for number, _ in self._lost])
+            self.cv_results_ = _with_lost(self.cv_results_, self._lost)
+            if hasattr(self, "best_index_"):
+                self.best_index_ = int(kept[self.best_index_])
+        return self
+
+    def _watch(self) -> Watch:
+        return SearchTable(self.n_iter, train_scores=self.return_train_score)
+
 
 @cache
 def _optuna() -> Any:
@@ -119,6 +157,37 @@ def _optuna() -> Any:
 
 def _is_optunas(space: Any) -> bool:
     return isinstance(space, _optuna().distributions.BaseDistribution)
+
+
+def _with_lost(results: dict[str, Any], lost: Sequence[tuple[int, Any]]) -> dict[str, Any]:
+    """Return `cv_results_` with the candidates that failed at the places where they were asked."""
+    count = len(results["params"]) + len(lost)
+    kept = np.setdiff1d(np.arange(count), [number for number, _ in lost])
+    every: list[Any] = [None] * count
+    for number, params in (*zip(kept, results["params"], strict=True), *lost):
+        every[number] = params
+    found: dict[str, Any] = {}
+    for name, column in results.items():
+        if name == "params":
+            found[name] = every
+        elif name.startswith("param_"):
+            found[name] = _param_column(every, name.removeprefix("param_"))
+        else:
+            found[name] = np.full(count, np.nan)
+            found[name][kept] = column
+    for name in [name for name in found if name.startswith("rank_")]:
+        means = found[name.replace("rank_", "mean_", 1)]
+        worst = np.nanmin(means) - 1 if np.isfinite(means).any() else 0.0
+        found[name] = rankdata(-np.where(np.isnan(means), worst, means), "min").astype(np.int32)
+    return found
+
+
+def _param_column(every: Sequence[Mapping[str, Any]], name: str) -> Any:
+    column = np.ma.MaskedArray(np.empty(len(every), object), mask=True)
+    for number, params in enumerate(every):
+        if name in params:
+            column[number] = params[name]
+    return column
 
 
 def _draws(spaces: Mapping[str, Any]) -> dict[str, Draw]:

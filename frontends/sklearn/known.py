@@ -13,34 +13,34 @@ import joblib
 import numpy as np
 
 Give = Callable[[Any, Any, Any], Any]  # (estimator, X, y) -> the estimator, fitted
+Find = Callable[[Any, Any], Give | None]  # (parameters', rows' part of a key) -> what gives it
 PLAIN = (str, int, float, bool)
-_KNOWN: ContextVar[dict[Any, Give] | None] = ContextVar("known", default=None)
+_KNOWN: ContextVar[Find | None] = ContextVar("known", default=None)
 
 
 def fitted_before(estimator: Any, X: Any, y: Any) -> Any:
     """Return the estimator, fitted by a training that was done already; None where none was."""
-    known = _KNOWN.get()
-    if not known:
+    find = _KNOWN.get()
+    if find is None:
         return None
-    give = known.get(key_of(estimator, digest(X), digest(y)))
+    give = find(params_key(estimator), (digest(X), digest(y)))
     return None if give is None else give(estimator, X, y)
 
 
 @contextmanager
-def known(trainings: dict[Any, Give]) -> Iterator[None]:
-    """Let estimators find these trainings, by `key_of`."""
-    token = _KNOWN.set(trainings)
+def known(find: Find) -> Iterator[None]:
+    """Let estimators ask this for their trainings."""
+    token = _KNOWN.set(find)
     try:
         yield
     finally:
         _KNOWN.reset(token)
 
 
-def key_of(estimator: Any, *digests: Any) -> Any:
-    """Return what is equal for equal parameters and equal rows, those by their digests."""
+def params_key(estimator: Any) -> Any:
+    """Return what is equal for estimators of equal parameters."""
     params = estimator.get_params(deep=False)
-    values = tuple((name, frozen(value)) for name, value in sorted(params.items()))
-    return type(estimator), values, digests
+    return type(estimator), tuple((name, frozen(value)) for name, value in sorted(params.items()))
 
 
 def frozen(value: Any) -> Any:

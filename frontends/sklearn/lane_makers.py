@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import random
 import warnings
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_c
 from graphc.keras.training.lanes import fit_ahead
 from graphc.sklearn.fold_model import FoldModel
 from graphc.sklearn.folds import Fold
-from graphc.sklearn.known import Give, frozen, key_of
+from graphc.sklearn.known import Give, frozen, params_key
 from graphc.sklearn.mlp_base import MLPBase, single
 from graphc.sklearn.mlp_network import Network
 from graphc.sklearn.mlp_training import Orders, Plan, Progress
@@ -84,7 +85,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         rows = shared.take(slice(at))
         return fit_ahead(model, rows, min(plan.batch_size, at), shuffle=plan.shuffle)
 
-    key = key_of(estimator, *read.digests)
+    key = params_key(estimator), read.digests
     return Made(ready, key, shared.x, give, None if fold.scored is None else ahead)
 
 
@@ -94,6 +95,8 @@ def _reason_against_plan(estimator: KerasEstimator, plan: FitPlan) -> str | None
     asks = {name for name, value in others.items() if value != QUIET.get(name)}
     if asks or estimator.warm_start:
         return f"it asks for {', '.join(sorted(asks)) or 'warm_start'}"
+    if not isinstance(plan.epochs, numbers.Integral) or plan.epochs < 1:
+        return "its epochs are no number above zero"
     validates = bool(plan.options.get("validation_split"))
     return reason_against_callbacks(plan.options.get("callbacks"), validates=validates)
 
@@ -106,6 +109,8 @@ def _giving(read: Read, heard: Any, places: dict[Any, np.ndarray]) -> Callable[.
 
         def fitted(asking: Any, X: Any, y: Any) -> Any:
             del X, y  # equal to those that were read
+            if heard and heard.error is not None:
+                raise heard.error
             vars(asking).update(read.learnt)
             return asking.take_over(FoldModel(trained, outputs, places), history)
 
@@ -193,7 +198,7 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
         return f"it asks for {'lbfgs' if estimator.solver == 'lbfgs' else 'printing'}"
     estimator._validate_params()
     X, y = fold.train()
-    key = key_of(estimator, *fold.digests(X, y))
+    key = params_key(estimator), fold.digests(X, y)
     rows = estimator.prepare(X, y, incremental=False)
     draws = check_random_state(estimator.random_state)
     estimator.begin(draws)

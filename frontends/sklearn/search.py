@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -12,10 +13,10 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 
 from graphc.memory import old_objects_kept
+from graphc.sklearn.ahead import Ahead
 from graphc.sklearn.known import known
-from graphc.sklearn.together import Together, train_together
-
-FITS = 256  # trainings whose models are held at once
+from graphc.sklearn.together import Together
+from graphc.sklearn.watching import SearchTable, Watch, heard
 
 
 class TogetherMixin:
@@ -23,7 +24,7 @@ class TogetherMixin:
 
     Results are those of scikit-learn's own search: its folds, scorers and `cv_results_`. Trainings
     that cannot be lanes (`trainings_` says how many, and why) are done one by one, as they are with
-    `n_jobs` of more than one process.
+    `n_jobs` of more than one process. With `verbose`, a table shows how far the search is.
 
     Attributes:
         trainings_: what was trained together and what was not; `print` it.
@@ -32,15 +33,30 @@ class TogetherMixin:
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search; see scikit-learn's class."""
         self.trainings_ = Together()
-        one_process = self.n_jobs in (None, 1) and not params
-        if not one_process:
+        if self.n_jobs not in (None, 1) or params:
             return super().fit(X, y, **params)
-        with old_objects_kept(), self._fixed_folds(X, y):
-            self._rows = X, y
+        watch = self._watch() if self.verbose else Watch()
+        with old_objects_kept(), self._fixed_folds(X, y), watch:
+            self._at_work, self._seconds, self._scorers = (X, y, watch), list[float](), (None, None)
             try:
-                return super().fit(X, y)
+                super().fit(X, y)
+                self._set_times()
+                telling, given = self._scorers
+                if self.scorer_ is telling:
+                    self.scorer_ = given
+                return self
             finally:
-                del self._rows
+                del self._at_work, self._seconds, self._scorers
+
+    def _watch(self) -> Watch:
+        return SearchTable(train_scores=self.return_train_score)
+
+    def _set_times(self) -> None:
+        """Tell the time of trainings that were done together: what asks for them takes none."""
+        for number, seconds in enumerate(self._seconds):
+            if not math.isnan(seconds):
+                self.cv_results_["mean_fit_time"][number] = seconds
+                self.cv_results_["std_fit_time"][number] = 0.0
 
     @contextmanager
     def _fixed_folds(self, X: Any, y: Any) -> Iterator[None]:
@@ -53,40 +69,34 @@ class TogetherMixin:
         finally:
             self.cv = asked
 
+    def _get_scorers(self) -> Any:
+        scorers, refit = super()._get_scorers()
+        if not hasattr(self, "_at_work"):
+            return scorers, refit
+        self._scorers = heard(scorers, self._at_work[2]), scorers
+        return self._scorers[0], refit
+
     def _run_search(self, evaluate_candidates: Callable[..., Any], callback_ctx: Any = None) -> Any:
         # Older versions of scikit-learn have no such context.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
-        if not hasattr(self, "_rows"):
+        if not hasattr(self, "_at_work"):
             return super()._run_search(evaluate_candidates, **context)
+        X, y, watch = self._at_work
 
-        def evaluate(candidates: Any, cv: Any = None, callback_ctx: Any = None, **more: Any) -> Any:
-            candidates, folds, results = list(candidates), cv or self.cv, None
-            size = max(1, FITS // len(folds))
-            for start in range(0, max(1, len(candidates)), size):
-                part = candidates[start : start + size]
-                done = train_together(
-                    self.estimator, part, folds, *self._rows, refits=bool(self.refit)
-                )
-                self.trainings_.lanes += done.lanes
-                self.trainings_.alone += done.alone
-                if callback_ctx is not None:
-                    more["callback_ctx"] = _Later(callback_ctx, start * len(folds))
-                with known(done.trainings):  # and those of the part before are let go
-                    results = evaluate_candidates(part, cv=cv, **more)
-            return results  # of all so far
+        def evaluate(candidates: Any, cv: Any = None, **more: Any) -> Any:
+            candidates, folds = list(candidates), cv or self.cv
+            ahead = Ahead(
+                self.estimator, candidates, folds, X, y, refits=bool(self.refit),
+                told=self.trainings_, watch=watch.begin(candidates, len(folds)),
+            )  # fmt: skip
+            with known(ahead.find), watch.failing():
+                results = evaluate_candidates(candidates, cv=cv, **more)
+            ahead.close()
+            self._seconds += ahead.seconds
+            watch.end(results)
+            return results
 
         return super()._run_search(evaluate, **context)
-
-
-class _Later:
-    """A callback context of scikit-learn, some of whose tasks were done by earlier parts."""
-
-    def __init__(self, context: Any, done: int) -> None:
-        self._context, self._done = context, done
-
-    def subcontext(self, *, task_id: int, **given: Any) -> Any:
-        """Return the context of one fit; their numbers go on where the last part ended."""
-        return self._context.subcontext(task_id=self._done + task_id, **given)
 
 
 class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):

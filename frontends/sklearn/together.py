@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from graphc.keras.training.lane import Trained
+from graphc.keras.training.lane import Lane, Trained
 from graphc.keras.training.lane_outputs import outputs_ahead, outputs_of
 from graphc.keras.training.lanes import Trainings, reason_against
 from graphc.keras.training.tracer import alike
@@ -20,6 +21,7 @@ from graphc.runtime.lanes import in_turn
 from graphc.sklearn.folds import Fold, Kept
 from graphc.sklearn.known import Give
 from graphc.sklearn.lane_makers import MAKERS, Made
+from graphc.sklearn.watching import Watch
 
 Split = tuple[np.ndarray, np.ndarray]
 OUTPUTS_KEPT = 256 << 20  # bytes of predictions that are made ahead
@@ -27,17 +29,20 @@ OUTPUTS_KEPT = 256 << 20  # bytes of predictions that are made ahead
 
 @dataclass
 class Together:
-    """What was trained ahead, and what was not.
+    """What was trained ahead in a search, and what was not.
 
     Attributes:
-        trainings: by what their estimators will ask for.
-        lanes: how many they are.
-        alone: how many trainings are left to `fit`, by the reason.
+        lanes: how many trainings were lanes.
+        alone: how many were left to `fit`, by the reason.
     """
 
-    trainings: dict[Any, Give] = field(default_factory=dict)
     lanes: int = 0
     alone: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Together) -> None:
+        """Count in what another counted."""
+        self.lanes += other.lanes
+        self.alone += other.alone
 
     def __str__(self) -> str:
         lines = []
@@ -49,6 +54,23 @@ class Together:
         return "\n".join(lines) or "no trainings"
 
 
+@dataclass
+class Done:
+    """Trainings that were done together.
+
+    Attributes:
+        trainings: by what their estimators will ask for.
+        numbers: the candidates that they are of.
+        seconds: how long one took, on average.
+        told: what was done how.
+    """
+
+    trainings: dict[Any, Give] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+    told: Together = field(default_factory=Together)
+
+
 def train_together(
     estimator: Any,
     candidates: Sequence[Mapping[str, Any]],
@@ -57,22 +79,28 @@ def train_together(
     y: Any,
     *,
     refits: bool = False,
-) -> Together:
+    watch: Watch | None = None,
+) -> Done:
     """Train every candidate on every split, as far as these trainings can be lanes.
 
     What fails while it is made ready is left to `fit`, which reports it as scikit-learn does. With
     `refits`, what training one of them on all rows will need is compiled ahead.
     """
-    with alike(), Trainings() as trainings:
-        found, made = _all_made(estimator, candidates, splits, X, y, trainings)
+    begun, done, watch = time.perf_counter(), Done(), watch or Watch()
+    with alike(), Trainings(watch.observe) as trainings:
+        made = _all_made(estimator, candidates, splits, X, y, trainings, done, watch)
         if refits and trainings.programs == 1 and made[0].ahead is not None:
             trainings.ahead(made[0].ahead())
         trained = trainings.run()
         outputs = _outputs(made, trained)
-    for number, (one, result) in enumerate(zip(made, trained, strict=True)):
-        found.trainings[one.key] = one.give(result, outputs.get(number))
-    found.lanes = len(made)
-    return found
+    for one, result in zip(made, trained, strict=True):
+        if result is None:
+            done.told.alone["an error while they were trained together"] += 1
+        else:
+            done.trainings[one.key] = one.give(result, outputs.get(result.lane))
+    done.told.lanes = len(done.trainings)
+    done.seconds = (time.perf_counter() - begun) / max(1, len(made))
+    return done
 
 
 def _all_made(
@@ -82,26 +110,36 @@ def _all_made(
     X: Any,
     y: Any,
     trainings: Trainings,
-) -> tuple[Together, list[Made]]:
-    """Return the trainings of all candidates, once they are added, and why others are not."""
-    found, kept, made = Together(), Kept(), list[Made]()
-    for params in candidates:
+    done: Done,
+    watch: Watch,
+) -> list[Made]:
+    """Return the trainings of all candidates, once they are added; note why others are not."""
+    kept, made = Kept(), list[Made]()
+    for number, params in enumerate(candidates):
         try:
             ready = _made(estimator, params, splits, X, y, kept)
         except Exception as error:  # noqa: BLE001 - the user's builder; `fit` meets it again
             ready = f"{type(error).__name__} while it was made ready"
         if isinstance(ready, str):
-            found.alone[ready] += len(splits)
+            done.told.alone[ready] += len(splits)
             continue
         known = trainings.programs
         for one in ready:
+            watch.expect(one.ready.lane, number)
             trainings.add(one.ready)
         if trainings.programs > known and (first := ready[0]).x is not None:
             work = outputs_ahead(first.ready.lane.model, first.x)
             if work is not None:
                 trainings.ahead(work)
+        done.numbers.append(number)
         made += ready
-    return found, made
+    return made
+
+
+def last_step(estimator: Any, params: Mapping[str, Any]) -> Any:
+    """Return a candidate's estimator, of a pipeline the last step."""
+    candidate = clone(estimator).set_params(**clone(dict(params), safe=False))
+    return candidate.steps[-1][1] if isinstance(candidate, Pipeline) else candidate
 
 
 def _made(
@@ -138,16 +176,16 @@ def _after_steps(pipeline: Pipeline, fold: Fold) -> Fold:
     return Fold(X, y, np.arange(len(X)), None, fold.kept)
 
 
-def _outputs(made: Sequence[Made], trained: Sequence[Trained]) -> dict[int, Any]:
+def _outputs(made: Sequence[Made], trained: Sequence[Trained | None]) -> dict[Lane, Any]:
     """Return the outputs of trainings for the rows that they share, where these take little."""
-    groups: dict[int, list[int]] = {}
-    for number, one in enumerate(made):
-        if one.x is not None:
-            groups.setdefault(id(one.x), []).append(number)
-    found: dict[int, Any] = {}
-    for numbers in groups.values():
-        x = made[numbers[0]].x
-        if len(numbers) * len(x) * 64 > OUTPUTS_KEPT:
-            continue
-        found |= dict(zip(numbers, outputs_of([trained[n] for n in numbers], x), strict=True))
+    groups: dict[int, list[tuple[Made, Trained]]] = {}
+    for one, result in zip(made, trained, strict=True):
+        if one.x is not None and result is not None:
+            groups.setdefault(id(one.x), []).append((one, result))
+    found: dict[Lane, Any] = {}
+    for group in groups.values():
+        x, results = group[0][0].x, [result for _, result in group]
+        if len(group) * len(x) * 64 <= OUTPUTS_KEPT:
+            outputs = outputs_of(results, x)
+            found |= {one.lane: leaves for one, leaves in zip(results, outputs, strict=True)}
     return found

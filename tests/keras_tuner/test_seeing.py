@@ -173,7 +173,7 @@ def test_a_table_in_place_on_a_terminal(rows, folder):
         def on_epoch_end(self, epoch, logs=None):
             shown.append(search.display.title())
 
-    search.display._given = console
+    search.display.console = console
     search.search(*rows, epochs=2, validation_split=0.25, callbacks=[Watch()])
     text = console.file.getvalue()
     assert "2/2 trials" in text and "completed" in text and "units=" in text

@@ -14,8 +14,10 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from graphc import keras
+from graphc.programs import cache_info
 from graphc.sklearn import (
     BayesSearchCV,
     GridSearchCV,
@@ -133,15 +135,27 @@ def test_a_random_search_draws_the_same_candidates() -> None:
     assert ours.trainings_.lanes == 9
 
 
-def test_many_candidates_are_held_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphc.sklearn.search.FITS", 6)
-    estimator, grid = (
-        KerasClassifier(net, rate=1e-2, **KERAS),
-        {"rate": [1e-4, 1e-3, 1e-2, 0.1, 0.5]},
-    )
+PIPELINE = CASES["pipeline"][0]
+
+
+@pytest.mark.parametrize(("estimator", "grid", "lanes"), [
+    (KerasClassifier(net, rate=1e-2, **KERAS), {"rate": [1e-4, 1e-3, 1e-2, 0.1, 0.5]}, 15),
+    # The networks of candidates are alike, and some candidates have none.
+    (PIPELINE, {"standardscaler__with_mean": [True, False],
+                "standardscaler__with_std": [True, False], "kerasclassifier__units": [3]}, 12),
+    (PIPELINE, {"kerasclassifier": [KerasClassifier(net, rate=1e-2, **KERAS), LinearSVC()],
+                "standardscaler__with_mean": [True, False]}, 6),
+], ids=["wrapper", "pipeline", "some"])  # fmt: skip
+def test_many_candidates_are_held_in_parts(
+    estimator: Any, grid: Any, lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphc.sklearn.ahead.FITS", 6)
     ours = GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
     theirs = model_selection.GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
-    assert ours.trainings_.lanes == 15
+    assert ours.trainings_.lanes == lanes
+    if "kerasclassifier" in grid:
+        assert dict(ours.trainings_.alone) == {"LinearSVC is not an estimator of graphc": 6}
+        return
     assert ours.cv_results_["params"] == theirs.cv_results_["params"]
     scores = (search.cv_results_["mean_test_score"] for search in (ours, theirs))
     np.testing.assert_allclose(*scores, atol=1e-5)
@@ -181,6 +195,61 @@ def test_wrong_names_and_empty_grids_are_errors() -> None:
         GridSearchCV(estimator, {"raet": [1e-2]}, cv=3, error_score="raise").fit(X, NAMES)
     with pytest.raises(ValueError, match=r"empty|non-empty"):
         GridSearchCV(estimator, {"rate": []}, cv=3).fit(X, NAMES)
+
+
+def every_number(
+    rate: float = 1e-2,
+    decay: float = 1e-3,
+    drop: float = 0.1,
+    noise: float = 0.1,
+    l2: float = 1e-3,
+    smoothing: float = 0.1,
+    momentum: float = 0.9,
+    clip: float = 1.0,
+    scale: float = 1.0,
+) -> Any:
+    """A model with every kind of number that a search may tune without another program."""
+    start = keras.initializers.VarianceScaling(scale, seed=1)
+    layers = [
+        keras.layers.GaussianNoise(noise),
+        keras.layers.Dense(
+            6, "relu", kernel_initializer=start, kernel_regularizer=keras.regularizers.L2(l2)
+        ),
+        keras.layers.Dropout(drop),
+        keras.layers.Dense(2, "softmax"),
+    ]
+    model = keras.Sequential([keras.Input((5,)), *layers])
+    optimizer = keras.optimizers.SGD(rate, momentum, weight_decay=decay, clipnorm=clip)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    model.compile(optimizer, loss)
+    return model
+
+
+NUMBERS_TUNED = {
+    "rate": [1e-2, 1e-1], "decay": [1e-3, 1e-1], "drop": [0.1, 0.5], "noise": [0.1, 1.0],
+    "l2": [1e-3, 1e-1], "smoothing": [0.1, 0.4], "momentum": [0.9, 0.5], "clip": [1.0, 0.01],
+    "scale": [1.0, 4.0], "class_weight": [None, {"no": 1.0, "yes": 5.0}, "balanced"],
+    "random_state": [0, 1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS_TUNED)
+def test_numbers_are_tuned_within_one_program(name: str) -> None:
+    """Each has its effect, the same as one after another, and needs no program of its own."""
+    estimator = KerasClassifier(every_number, **KERAS).set_params(rate=1e-2)
+    values = NUMBERS_TUNED[name]
+    GridSearchCV(estimator, {name: values[-1:]}, cv=3, refit=False).fit(X, NAMES)
+    made = cache_info().misses
+    grid = {name: values}
+    ours = GridSearchCV(estimator, grid, cv=3, scoring="neg_log_loss", refit=False).fit(X, NAMES)
+    assert cache_info().misses == made + (name == "class_weight")
+    assert ours.trainings_.lanes == 3 * len(values)
+    theirs = model_selection.GridSearchCV(
+        estimator, grid, cv=3, scoring="neg_log_loss", refit=False
+    ).fit(X, NAMES)
+    scores = ours.cv_results_["mean_test_score"]
+    np.testing.assert_allclose(scores, theirs.cv_results_["mean_test_score"], atol=1e-5)
+    assert len(set(scores)) == len(values)
 
 
 class Hill(BaseEstimator):

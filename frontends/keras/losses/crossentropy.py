@@ -29,7 +29,7 @@ def binary_crossentropy(
     """
     y_true, y_pred = paired(y_true, y_pred)
     _check_same_shape(y_true, y_pred, "binary_crossentropy")
-    if label_smoothing:
+    if not is_zero(label_smoothing):
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     losses = apply("nn.binary_crossentropy", y_true, y_pred, from_logits=bool(from_logits))
     return ops.mean(losses, axis=axis)
@@ -55,7 +55,7 @@ def binary_focal_crossentropy(
     """
     y_true, y_pred = paired(y_true, y_pred)
     _check_same_shape(y_true, y_pred, "binary_focal_crossentropy")
-    if label_smoothing:
+    if not is_zero(label_smoothing):
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     y_pred = ops.sigmoid(y_pred) if from_logits else y_pred
     losses = apply("nn.binary_crossentropy", y_true, y_pred, from_logits=False)
@@ -181,6 +181,11 @@ def _sparse(y_true: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
     )
 
 
+def is_zero(number: Any) -> bool:
+    """Return whether it is nought; what is a number only at run time is not taken for that."""
+    return isinstance(number, (int, float)) and not number
+
+
 def _class_pair(
     y_true: Any, y_pred: Any, label_smoothing: float, axis: Any, name: str
 ) -> tuple[Any, Any]:
@@ -198,7 +203,7 @@ def _class_pair(
             stacklevel=3,
         )
     _check_same_shape(y_true, y_pred, name)
-    if label_smoothing:
+    if not is_zero(label_smoothing):
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_true.shape[-1]
     return y_true, y_pred
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from graphc.keras import ops
 from graphc.keras.engine.masks import get_mask
 from graphc.keras.engine.opaque import open_or_opaque
+from graphc.keras.engine.scope import current_trace
 from graphc.keras.engine.settings import auto_name, standardize_dtype
 from graphc.keras.engine.structure import flatten, map_structure
 from graphc.keras.losses.reduction import (
@@ -125,7 +127,10 @@ class LossFunctionWrapper(Loss):
         """Return the function's losses, targets and predictions brought to one rank."""
         if hasattr(y_true, "shape") and hasattr(y_pred, "shape"):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return self.fn(y_true, y_pred, **self._fn_arguments())
+
+    def _fn_arguments(self) -> dict[str, Any]:
+        return self._fn_kwargs
 
     def get_config(self) -> dict[str, Any]:
         """Return name, reduction, the function and its keyword arguments."""
@@ -142,7 +147,20 @@ class LossFunctionWrapper(Loss):
 
 
 class NamedFunctionLoss(LossFunctionWrapper):
-    """A built-in loss: its class stands for the function, so its config holds only arguments."""
+    """A built-in loss: its class stands for the function, so its config holds only arguments.
+
+    Those of its arguments that are `tuned` may change without another program, but for zero.
+    """
+
+    tuned: ClassVar[tuple[str, ...]] = ("label_smoothing",)
+
+    def _fn_arguments(self) -> dict[str, Any]:
+        trace, given = current_trace(), self._fn_kwargs
+        if trace is None:
+            return given
+        names = [name for name in self.tuned if isinstance(given.get(name), float) and given[name]]
+        scalars = {name: trace.scalar(self, name, partial(given.get, name)) for name in names}
+        return given | {name: ops.cast(one, self.dtype) for name, one in scalars.items()}
 
     def get_config(self) -> dict[str, Any]:
         """Return name, reduction and the arguments of the loss function."""

@@ -8,6 +8,7 @@ works by epoch does for a lane what it does for `fit`.
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import RLock
@@ -74,6 +75,8 @@ class LaneCallbacks:
 
     Attributes:
         history: what the callbacks left in the logs of each epoch; as `fit` returns it.
+        error: what a hook raised, which ends this lane and no other; None if none did.
+        message: its traceback.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class LaneCallbacks:
         self._values: Values = {}
         self._ready: Ready | None = None
         self.history = History()
+        self.error: Exception | None = None
+        self.message = ""
 
     def ready(self, lane: Lane, draw: Callable[[], int] = draw_seed) -> Ready | None:
         """Return the lane with these callbacks, once they have seen the training begin.
@@ -112,7 +117,11 @@ class LaneCallbacks:
             values = self._values | now()
             self._put(values)
             stored, numbers = self._stored(), self._numbers()
-            ends = self._hear(epoch, dict(logs))
+            try:
+                ends = self._hear(epoch, dict(logs))
+            except Exception as error:  # noqa: BLE001 - the user's; whoever asked for the lane tells
+                self.error, self.message = error, traceback.format_exc()
+                return Next(ends=True)
             changed = [v for v, array in stored if v.stored is not array]
             changes = {id(v): np.array(v.stored) for v in changed}
             self._values = values | changes

@@ -21,6 +21,7 @@ from graphc.runtime.loop import Pace
 from graphc.runtime.step import Shared, TrainState
 
 AT_ONCE = 8  # epochs of a call at most
+Observe = Callable[[Trained, bool], None]
 
 
 @dataclass
@@ -40,12 +41,19 @@ class Group:
         first: any of them.
         lanes: how many are under way at once.
         own, data: what `shared_data` says of all trainings of the program.
+        observe: is told of each training after some epochs, and whether it has ended.
     """
 
     def __init__(
-        self, queue: Queue, first: Ready, lanes: int, own: tuple[bool, ...], data: tuple[Any, ...]
+        self,
+        queue: Queue,
+        first: Ready,
+        lanes: int,
+        own: tuple[bool, ...],
+        data: tuple[Any, ...],
+        observe: Observe,
     ) -> None:
-        self.queue, self.first = queue, first
+        self.queue, self.first, self.observe = queue, first, observe
         self.slots = [Slot() for _ in range(lanes)]
         self.own, self.data = own, data
         update = self.first.lane.model.optimizer.structure()
@@ -197,11 +205,13 @@ class Group:
             follows = Next() if after is None else after(trained.epochs - 1, found[-1], now)
             if not follows.ends and trained.epochs < trained.lane.epochs:
                 self._change(number, ready, follows)
+                self.observe(trained, False)
                 continue
             trained.variables = now() | follows.changes
             if not follows.finished:
                 _finish(trained)
             slot.trained = None
+            self.observe(trained, True)
             yield trained
 
     def _change(self, number: int, ready: Ready, follows: Next) -> None:

@@ -8,8 +8,10 @@ from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from typing import Any
 
+from graphc import config
+from graphc.keras.config.messages import print_message
 from graphc.keras.training.lane import Ready, Trained, variables_of
-from graphc.keras.training.lane_group import Group, shared_data
+from graphc.keras.training.lane_group import Group, Observe, shared_data
 from graphc.keras.training.lane_queue import Queue
 from graphc.memory import kept
 from graphc.runtime.lanes import in_turn
@@ -30,14 +32,18 @@ class Work:
     Args:
         ahead: does something in a thread of its own.
         crews: the threads that train.
+        observe: is told of each training after some epochs, and whether it has ended.
     """
 
     def __init__(
-        self, ahead: Callable[[Callable[[], None]], Future[None]], crews: Executor
+        self,
+        ahead: Callable[[Callable[[], None]], Future[None]],
+        crews: Executor,
+        observe: Observe,
     ) -> None:
         self.group: list[Ready] = []
         self.queue = Queue(cores())
-        self._ahead, self._pool = ahead, crews
+        self._ahead, self._pool, self._observe = ahead, crews, observe
         self._shared: tuple[tuple[bool, ...], tuple[Any, ...]] = (), ()
         self._compiled: Future[None] | None = None
         self._crews: list[Future[list[Trained]]] = []
@@ -59,8 +65,17 @@ class Work:
             if all(one.lane.after is None for one in self.group) and not any(self._shared[0]):
                 self._begin(max(1, cores() - 1))  # one is at work making others ready
 
-    def results(self) -> Iterator[Trained]:
-        """Yield what became of all trainings; no more are added."""
+    def results(self) -> list[Trained]:
+        """Return what became of all trainings, none where one failed; no more are added."""
+        try:
+            return list(self._results())
+        except Exception as error:  # noqa: BLE001 - nothing must be lost that others have done
+            self.queue.close(drop=True)
+            if config.DEBUG.value:
+                print_message(f"graphc: trainings of one program failed: {error!r}")
+            return []
+
+    def _results(self) -> Iterator[Trained]:
         if not self._crews:
             before, self._shared = self._shared[0], shared_data(self.group)
             if self._compiled is None or before != self._shared[0]:
@@ -90,7 +105,7 @@ class Work:
         if not goes_in_turn(first):
             turns = -(-len(self.group) // lanes)
             lanes = -(-len(self.group) // turns)
-        return Group(self.queue, first, lanes, *self._shared)
+        return Group(self.queue, first, lanes, *self._shared, self._observe)
 
     def _shares(self, ready: Ready) -> bool:
         pairs = zip(ready.lane.rows.leaves, self.group[0].lane.rows.leaves, strict=True)

@@ -18,6 +18,7 @@ from typing import Any, Self
 from graphc.keras.training.arrays import Rows
 from graphc.keras.training.feed import Feed
 from graphc.keras.training.lane import Lane, Ready, Trained
+from graphc.keras.training.lane_group import Observe
 from graphc.keras.training.lane_work import Work, cores
 from graphc.keras.training.own_steps import own_step
 from graphc.runtime.stream import fits
@@ -46,9 +47,14 @@ class Trainings:
     """Trainings to be done together: they are compiled for and begun while more are added.
 
     A context: what is under way when it ends is waited for, or given up where it ends by an error.
+
+    Args:
+        observe: is told of each training after some epochs, and whether it has ended; by any
+            thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Observe | None = None) -> None:
+        self._observe = observe or (lambda *_: None)
         self._added: list[Ready] = []
         self._works: dict[Any, Work] = {}
         self._ahead = ThreadPoolExecutor(cores(), "graphc-ahead")
@@ -78,18 +84,21 @@ class Trainings:
 
     def _of(self, key: Any) -> Work:
         if key not in self._works:
-            self._works[key] = Work(self.ahead, self._crews)
+            self._works[key] = Work(self.ahead, self._crews, self._observe)
         return self._works[key]
 
     def ahead(self, work: Callable[[], None]) -> Future[None]:
         """Do something beside, such as a compilation; what fails is left to whoever needs it."""
         return self._ahead.submit(copy_context().run, work)
 
-    def run(self) -> list[Trained]:
-        """Do all trainings; return what became of them, in the order in which they were added."""
+    def run(self) -> list[Trained | None]:
+        """Do all trainings; return what became of them, in the order in which they were added.
+
+        None for those of a program that failed: an error that is theirs comes again with `fit`.
+        """
         works = self._works.values()
         found = {trained.lane: trained for work in works for trained in work.results()}
-        return [found[ready.lane] for ready in self._added]
+        return [found.get(ready.lane) for ready in self._added]
 
 
 def fit_ahead(model: Any, rows: Rows, batch: int, *, shuffle: bool) -> Callable[[], None]:
@@ -104,8 +113,8 @@ def fit_ahead(model: Any, rows: Rows, batch: int, *, shuffle: bool) -> Callable[
     return compile_all
 
 
-def train(lanes: Sequence[Ready]) -> list[Trained]:
-    """Do every training without a `reason_against`; return what became of them, in this order."""
+def train(lanes: Sequence[Ready]) -> list[Trained | None]:
+    """Do every training without a `reason_against`; see `Trainings.run`."""
     with Trainings() as trainings:
         for ready in lanes:
             trainings.add(ready)

@@ -15,7 +15,7 @@ import numpy as np
 from graphc.keras.callbacks import History
 from graphc.keras.training.arrays import Rows, as_rows, split_at, warn_of_nan
 from graphc.keras.training.labels import check_labels
-from graphc.keras.training.lane import Lane, Logs, Next, Ready, Trained, Values, variables_of
+from graphc.keras.training.lane import Lane, Ready, Trained, Values, variables_of
 from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_callbacks
 from graphc.keras.training.lanes import reason_against, train
 from graphc.keras.training.tracer import alike
@@ -59,26 +59,12 @@ class BestKept(SaveBestEpoch):
         self.kept = {id(v): np.array(v.stored) for v in variables_of(model)}
 
 
-class Heard(LaneCallbacks):
-    """Callbacks whose errors end their own lane only."""
-
-    error: Exception | None = None
-    message = ""
-
-    def after(self, epoch: int, logs: Logs, now: Any) -> Next:
-        try:
-            return super().after(epoch, logs, now)
-        except Exception as error:  # noqa: BLE001 - the user's code; it is reported by trial
-            self.error, self.message = error, traceback.format_exc()
-            return Next(ends=True)
-
-
 @dataclass
 class Made:
     """A training that is ready."""
 
     ready: Ready
-    heard: Heard
+    heard: LaneCallbacks
     best: BestKept
     trained: Trained | None = None
 
@@ -140,7 +126,11 @@ class TogetherRunner:
         made = [one for plan in plans for one in plan.made]
         for one, trained in zip(made, train([one.ready for one in made]), strict=True):
             one.trained = trained
-        self.lanes += len(made)
+        for plan in plans:
+            if not all(one.trained for one in plan.made):
+                plan.reason = "an error while they were trained together"
+            else:
+                self.lanes += len(plan.made)
         return plans
 
 
@@ -231,7 +221,7 @@ def _made(
     if reason is not None:
         return reason
     best = BestKept(tuner.oracle.objective, "")
-    heard = Heard(model, [*callbacks, best], epochs=epochs, steps=-(-len(chosen) // batch))
+    heard = LaneCallbacks(model, [*callbacks, best], epochs=epochs, steps=-(-len(chosen) // batch))
     ready = heard.ready(lane)
     if ready is None:
         return "a callback ends it before it begins"

@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from graphc.keras_tuner.engine.trial import ENDED, Trial, TrialStatus
-from graphc.keras_tuner.seeing.tables import running_table, shown, span, values_of
+from graphc.keras_tuner.seeing.tables import running_table, values_of
+from graphc.report.live import LiveTable, progress, shown, span
 
 if TYPE_CHECKING:
     from graphc.keras_tuner.engine.base_tuner import BaseTuner
@@ -29,20 +29,15 @@ class SearchDisplay:
     """
 
     def __init__(self, tuner: BaseTuner, console: Console | None = None) -> None:
-        self._tuner, self._given = tuner, console
-        self._console: Console | None = None
-        self._live: Live | None = None
+        self._tuner, self.console = tuner, console
+        self._live: LiveTable | None = None
         self._progress: dict[str, str] = {}
         self._begun, self._ended = 0.0, 0
 
     def __enter__(self) -> Self:
         self._begun, self._ended = time.perf_counter(), 0
-        if self._tuner.oracle.verbose in SILENT:
-            return self
-        self._console = self._given or Console()
-        if self._console.is_terminal or self._console.is_jupyter:
-            self._live = Live(console=self._console, get_renderable=self.table)
-            self._live.start()
+        if self._tuner.oracle.verbose not in SILENT:
+            self._live = LiveTable(self.table, self._closing, self.console).__enter__()
         return self
 
     def __exit__(
@@ -52,11 +47,12 @@ class SearchDisplay:
         trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
-            self._live.stop()
-        elif self._console is not None and self._ended:
-            self._console.print(self.title(), highlight=False)
-        self._live = self._console = None
+            self._live.__exit__(kind, error, trace)
+        self._live = None
         self._progress.clear()
+
+    def _closing(self) -> str:
+        return self.title() if self._ended else ""
 
     def on_start(self, trial: Trial) -> None:
         """A trial begins to run."""
@@ -72,21 +68,15 @@ class SearchDisplay:
         """A trial was run."""
         self._progress.pop(trial.trial_id, None)
         self._ended += trial.status in ENDED
-        if self._live is None and self._console is not None:
-            self._console.print(self._line(trial), highlight=False, soft_wrap=True, markup=False)
+        if self._live is not None:
+            self._live.line(self._line(trial))
 
     def title(self) -> str:
         """Return how far the search is, at what rate, how long it will take, the best so far."""
         oracle = self._tuner.oracle
         done = sum(trial.status in ENDED for trial in list(oracle.trials.values()))
-        of = f"/{oracle.max_trials}" if oracle.max_trials else ""
-        parts = [f"{done}{of} trials"]
         taken = time.perf_counter() - self._begun
-        if self._ended:
-            parts.append(f"{60 * self._ended / taken:.3g} a minute")
-        if self._ended and oracle.max_trials and oracle.max_trials > done:
-            left = (oracle.max_trials - done) * taken / self._ended
-            parts.append(f"about {span(left)} left")
+        parts = progress(done, oracle.max_trials, "trials", now=self._ended, seconds=taken)
         best = self._best()
         if best is not None:
             parts.append(f"best {oracle.objective.name} {shown(best.score)} ({best.trial_id})")

@@ -15,7 +15,7 @@ from graphc.atomic import replacing
 from graphc.keras_tuner.errors import need
 from graphc.keras_tuner.seeing.importance import importance
 from graphc.keras_tuner.seeing.records import Record, SearchRecord, read_search
-from graphc.keras_tuner.seeing.tables import shown, span
+from graphc.report.live import shown, span
 
 SIZE = (13, 9)  # inches
 CURVES = 12  # trials whose learning is drawn

@@ -8,27 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from graphc.keras_tuner.engine.trial import Trial
+from graphc.report.live import shown, span
 
 if TYPE_CHECKING:
     from graphc.keras_tuner.engine.oracle import Oracle
-
-DIGITS = 5
-
-
-def shown(value: Any) -> str:
-    """Return a value as a cell shows it."""
-    if isinstance(value, float):
-        return f"{value:.{DIGITS}g}"
-    return "" if value is None else str(value)
-
-
-def span(seconds: float) -> str:
-    """Return a time as hours, minutes and seconds, without those that are nought."""
-    whole = round(seconds)
-    if whole < 1:
-        return f"{seconds:.1f}s"
-    parts = {"h": whole // 3600, "m": whole // 60 % 60, "s": whole % 60}
-    return " ".join(f"{count}{unit}" for unit, count in parts.items() if count)
 
 
 def values_of(trial: Trial) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""The trainings of a search, done some ahead of the estimators that ask for them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphc.sklearn.known import Give, params_key
+from graphc.sklearn.together import Split, Together, last_step, train_together
+from graphc.sklearn.watching import Watch
+
+FITS = 256  # trainings whose models are held at once
+
+
+class Ahead:
+    """Trains candidates in parts, each when the first of its estimators asks.
+
+    Args:
+        estimator: what is tuned.
+        candidates: its parameters, in the order in which they will be fitted.
+        splits: the folds.
+        X, y: all data.
+        refits: whether a fit on all rows will follow.
+        told: is added what was done how.
+        watch: is told of every training.
+
+    Attributes:
+        seconds: for each candidate how long a fit took, on average over those beside it; NaN where
+            it was not trained ahead.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        candidates: Sequence[Mapping[str, Any]],
+        splits: Sequence[Split],
+        X: Any,
+        y: Any,
+        *,
+        refits: bool,
+        told: Together,
+        watch: Watch,
+    ) -> None:
+        self._estimator, self._candidates, self._splits = estimator, candidates, splits
+        self._rows, self._refits, self._told, self._watch = (X, y), refits, told, watch
+        self._size = max(1, FITS // max(1, len(splits)))
+        self._part = -1
+        self._trained: dict[Any, Give] = {}
+        self._asked: Counter[Any] = Counter()
+        self._places = self._places_of_all() if len(candidates) > self._size else {}
+        self.seconds = [math.nan] * len(candidates)
+
+    def find(self, params: Any, rows: Any) -> Give | None:
+        """Return what gives an estimator its training; None where it is left to `fit`."""
+        part = self._part_of(params)
+        if part > self._part:
+            self._train(part)
+        return self._trained.get((params, rows))
+
+    def close(self) -> None:
+        """Note those that never asked."""
+        for params in self._candidates[(self._part + 1) * self._size :]:
+            name = type(last_step(self._estimator, params)).__name__
+            self._told.alone[f"{name} is not an estimator of graphc"] += len(self._splits)
+
+    def _part_of(self, params: Any) -> int:
+        """Return which part an estimator is of: those of equal parameters ask in their order."""
+        numbers = self._places.get(params, [0])
+        place = self._asked[params] // len(self._splits)
+        self._asked[params] += 1
+        return numbers[min(place, len(numbers) - 1)] // self._size
+
+    def _train(self, part: int) -> None:
+        self._part, self._trained = part, {}  # those of the part before are let go
+        first = part * self._size
+        done = train_together(
+            self._estimator, self._candidates[first : first + self._size], self._splits,
+            *self._rows, refits=self._refits, watch=self._watch.part(first),
+        )  # fmt: skip
+        self._trained = done.trainings
+        self._told.add(done.told)
+        for number in done.numbers:
+            self.seconds[first + number] = done.seconds
+
+    def _places_of_all(self) -> dict[Any, list[int]]:
+        """Return the numbers of the candidates by the parameters of what will be fitted."""
+        places: dict[Any, list[int]] = {}
+        for number, params in enumerate(self._candidates):
+            try:
+                last = last_step(self._estimator, params)
+            except Exception:  # noqa: BLE001 - names that there are not; `fit` says so
+                continue
+            places.setdefault(params_key(last), []).append(number)
+        return places
