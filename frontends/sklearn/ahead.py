@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.sklearn.known import Give, params_key
-from graphc.sklearn.together import Split, Together, last_step, train_together
+from graphc.sklearn.together import History, Split, Together, last_step, train_together
 from graphc.sklearn.watching import Watch
 
 FITS = 256  # trainings whose models are held at once
@@ -29,6 +29,7 @@ class Ahead:
     Attributes:
         seconds: for each candidate how long a fit took, on average over those beside it; NaN where
             it was not trained ahead.
+        histories: for each candidate the logs of its epochs, the mean of its folds.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Ahead:
         self._asked: Counter[Any] = Counter()
         self._places = self._places_of_all() if len(candidates) > self._size else {}
         self.seconds = [math.nan] * len(candidates)
+        self.histories: list[History] = [{} for _ in candidates]
 
     def find(self, params: Any, rows: Any) -> Give | None:
         """Return what gives an estimator its training; None where it is left to `fit`."""
@@ -81,8 +83,8 @@ class Ahead:
         )  # fmt: skip
         self._trained = done.trainings
         self._told.add(done.told)
-        for number in done.numbers:
-            self.seconds[first + number] = done.seconds
+        for number, history in zip(done.numbers, done.histories, strict=True):
+            self.seconds[first + number], self.histories[first + number] = done.seconds, history
 
     def _places_of_all(self) -> dict[Any, list[int]]:
         """Return the numbers of the candidates by the parameters of what will be fitted."""

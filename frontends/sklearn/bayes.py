@@ -134,6 +134,8 @@ class BayesSearchCV(TogetherMixin, _BayesSearch):
         if self._lost:
             kept = np.setdiff1d(np.arange(self.n_iter), [number for number, _ in self._lost])
             self.cv_results_ = _with_lost(self.cv_results_, self._lost)
+            for number, _ in self._lost:
+                self.histories_.insert(number, {})
             if hasattr(self, "best_index_"):
                 self.best_index_ = int(kept[self.best_index_])
         return self

@@ -43,6 +43,7 @@ class Made:
         x: the rows that will be predicted, in the form that the model takes; None for none.
         give: makes of the trained lane, and of its outputs for `x`, what fits an estimator.
         ahead: returns what compiles a fit on all rows, of this training's structure.
+        heard: the callbacks, where there are any; their history is the estimator's.
     """
 
     ready: Ready
@@ -50,6 +51,11 @@ class Made:
     x: Any
     give: Callable[[Trained, Any], Give]
     ahead: Callable[[], Callable[[], None]] | None = None
+    heard: LaneCallbacks | None = None
+
+    def history(self, trained: Trained) -> dict[str, list[float]]:
+        """Return the logs of its epochs."""
+        return trained.history if self.heard is None else self.heard.history.history
 
 
 def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) -> Made | str:
@@ -72,9 +78,8 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         model, shared, chosen, min(plan.batch_size, at), plan.epochs, seed, plan.shuffle,
         held if share else None,
     )  # fmt: skip
-    heard = callbacks and LaneCallbacks(
-        model, callbacks, epochs=plan.epochs, steps=-(-at // lane.batch)
-    )
+    steps = -(-at // lane.batch)
+    heard = LaneCallbacks(model, callbacks, epochs=plan.epochs, steps=steps) if callbacks else None
     ready = heard.ready(lane, lambda: seed) if heard else Ready.of(lane)
     if ready is None:
         return "a callback ends it before it begins"
@@ -86,7 +91,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         return fit_ahead(model, rows, min(plan.batch_size, at), shuffle=plan.shuffle)
 
     key = params_key(estimator), read.digests
-    return Made(ready, key, shared.x, give, None if fold.scored is None else ahead)
+    return Made(ready, key, shared.x, give, None if fold.scored is None else ahead, heard)
 
 
 def _reason_against_plan(estimator: KerasEstimator, plan: FitPlan) -> str | None:

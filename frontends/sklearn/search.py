@@ -15,7 +15,7 @@ from sklearn.model_selection import check_cv
 from graphc.memory import old_objects_kept
 from graphc.sklearn.ahead import Ahead
 from graphc.sklearn.known import known
-from graphc.sklearn.together import Together
+from graphc.sklearn.together import History, Together
 from graphc.sklearn.watching import SearchTable, Watch, heard
 
 
@@ -28,11 +28,13 @@ class TogetherMixin:
 
     Attributes:
         trainings_: what was trained together and what was not; `print` it.
+        histories_: for each candidate a dict of a number an epoch under each name, the mean of its
+            folds; empty for those that were fitted one by one.
     """
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search; see scikit-learn's class."""
-        self.trainings_ = Together()
+        self.trainings_, self.histories_ = Together(), list[History]()
         if self.n_jobs not in (None, 1) or params:
             return super().fit(X, y, **params)
         watch = self._watch() if self.verbose else Watch()
@@ -93,6 +95,7 @@ class TogetherMixin:
                 results = evaluate_candidates(candidates, cv=cv, **more)
             ahead.close()
             self._seconds += ahead.seconds
+            self.histories_ += ahead.histories
             watch.end(results)
             return results
 

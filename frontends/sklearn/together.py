@@ -24,6 +24,7 @@ from graphc.sklearn.lane_makers import MAKERS, Made
 from graphc.sklearn.watching import Watch
 
 Split = tuple[np.ndarray, np.ndarray]
+History = dict[str, list[float]]
 OUTPUTS_KEPT = 256 << 20  # bytes of predictions that are made ahead
 
 
@@ -62,12 +63,14 @@ class Done:
         trainings: by what their estimators will ask for.
         numbers: the candidates that they are of.
         seconds: how long one took, on average.
+        histories: for each of those candidates the logs of its epochs, the mean of its folds.
         told: what was done how.
     """
 
     trainings: dict[Any, Give] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    histories: list[History] = field(default_factory=list)
     told: Together = field(default_factory=Together)
 
 
@@ -97,8 +100,12 @@ def train_together(
         if result is None:
             done.told.alone["an error while they were trained together"] += 1
         else:
+            done.told.lanes += 1
             done.trainings[one.key] = one.give(result, outputs.get(result.lane))
-    done.told.lanes = len(done.trainings)
+    folds = len(splits)
+    for first in range(0, len(made), folds):
+        pairs = zip(made[first : first + folds], trained[first : first + folds], strict=True)
+        done.histories.append(_mean([one.history(end) for one, end in pairs if end is not None]))
     done.seconds = (time.perf_counter() - begun) / max(1, len(made))
     return done
 
@@ -174,6 +181,16 @@ def _after_steps(pipeline: Pipeline, fold: Fold) -> Fold:
     if len(pipeline.steps) > 1:
         X = pipeline[:-1].fit_transform(X, y)
     return Fold(X, y, np.arange(len(X)), None, fold.kept)
+
+
+def _mean(histories: Sequence[History]) -> History:
+    """Return the mean of several histories, as far as the shortest goes."""
+    if not histories:
+        return {}
+    return {
+        name: np.mean(list(zip(*(one[name] for one in histories), strict=False)), axis=1).tolist()
+        for name in histories[0]
+    }
 
 
 def _outputs(made: Sequence[Made], trained: Sequence[Trained | None]) -> dict[Lane, Any]:

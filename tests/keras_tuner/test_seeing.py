@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from html.parser import HTMLParser
 
 import numpy as np
 import optuna
 import pytest
 from rich.console import Console
+from scipy import stats
+from sklearn import preprocessing
+from sklearn.pipeline import make_pipeline
 
+import graphc.sklearn
 from graphc import keras, keras_tuner
 from graphc.keras_tuner.seeing.importance import importance
 from graphc.keras_tuner.seeing.records import Record, SearchRecord, read_search
@@ -69,6 +74,73 @@ def test_frame_of_a_search_of_scikit_learn():
     frame = keras_tuner.to_frame(search)
     assert list(frame.max_depth) == [1, 2, 3]
     np.testing.assert_allclose(frame.score, search.cv_results_["mean_test_score"])
+
+
+def test_a_search_of_scikit_learn_over_values_of_all_kinds(tmp_path):
+    """Tuples, None, NumPy's numbers, estimators; several scores, of which one counts."""
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+    y = (x[:, 0] > 0).astype(int)
+    space = {
+        "mlpclassifier__hidden_layer_sizes": [(4,), (3, 3)],
+        "mlpclassifier__max_iter": stats.randint(2, 6),
+        "mlpclassifier__batch_size": [8, "auto"],
+        "mlpclassifier__random_state": [None, 1],
+        "standardscaler": ["passthrough", preprocessing.StandardScaler(), None],
+    }
+    pipeline = make_pipeline(
+        preprocessing.StandardScaler(), graphc.sklearn.MLPClassifier(hidden_layer_sizes=(4,))
+    )
+    search = graphc.sklearn.RandomizedSearchCV(
+        pipeline, space, n_iter=8, cv=2, random_state=0, scoring=["accuracy", "neg_log_loss"],
+        refit="neg_log_loss",
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search.fit(x, y)
+    assert search.trainings_.lanes == 16
+    found = read_search(search)
+    assert found.objective == "mean_test_neg_log_loss"
+    assert found.best_first[0].score == search.best_score_
+    for one, params, history in zip(
+        found.trials, search.cv_results_["params"], search.histories_, strict=True
+    ):
+        assert one.values == params
+        assert one.curves == history
+        assert len(history["loss"]) <= params["mlpclassifier__max_iter"]
+    figure = keras_tuner.plot_search(search, tmp_path / "search.html")
+    parallel, curves = figure.axes[1], figure.axes[3]
+    texts = {text.get_text() for text in parallel.texts}
+    assert {"(4,)", "(3, 3)", "None", "passthrough", "StandardScaler()"} <= texts
+    assert len(curves.lines) == 8 and curves.get_ylabel() == "loss"
+    values = [params["mlpclassifier__max_iter"] for params in search.cv_results_["params"]]
+    assert {str(min(values)), str(max(values))} <= texts  # numbers, not kinds
+    page = (tmp_path / "search.html").read_text()
+    assert "<td>(3, 3)</td>" in page and "<td>None</td>" in page
+    frame = keras_tuner.to_frame(search)
+    assert list(frame["mlpclassifier__hidden_layer_sizes"]) == [
+        params["mlpclassifier__hidden_layer_sizes"] for params in search.cv_results_["params"]
+    ]
+    assert (frame.seconds > 0).all()
+
+
+def test_histories_are_the_means_of_the_folds():
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+    estimator = graphc.sklearn.KerasRegressor(line, rate=0.1, epochs=3, random_state=0)
+    folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
+    search = graphc.sklearn.GridSearchCV(estimator, {"rate": [0.01, 0.1]}, cv=folds)
+    search.fit(x, x.sum(1))
+    for rate, history in zip([0.01, 0.1], search.histories_, strict=True):
+        losses = []
+        for chosen, _ in folds:
+            alone = graphc.sklearn.KerasRegressor(line, rate=rate, epochs=3, random_state=0)
+            losses.append(alone.fit(x[chosen], x[chosen].sum(1)).history_["loss"])
+        np.testing.assert_allclose(history["loss"], np.mean(losses, 0), rtol=1e-6)
+
+
+def line(rate=0.1):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model
 
 
 def test_what_is_no_search_is_refused():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.keras_tuner.seeing.records import SearchRecord
+from graphc.keras_tuner.seeing.records import INACTIVE, SearchRecord, numbers_of
 
 PARTS = 4  # into how many parts of equal count the values of a range are put
 
@@ -25,7 +25,7 @@ def importance(search: SearchRecord) -> dict[str, float]:
         return dict.fromkeys(search.names, 0.0)
     ranks = _ranks(scores)
     return {
-        name: _explained(ranks, _groups([one.values.get(name) for one in search.scored]))
+        name: _explained(ranks, _groups([one.values.get(name, INACTIVE) for one in search.scored]))
         for name in search.names
     }
 
@@ -38,13 +38,14 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _groups(values: Sequence[Any]) -> np.ndarray:
-    known = [value for value in values if value is not None]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
-    if not numbers or len(set(known)) <= PARTS:
+    known = numbers_of(values)
+    if known is None or len(set(known)) <= PARTS:
         names = {name: n for n, name in enumerate(dict.fromkeys(map(repr, values)))}
         return np.array([names[repr(value)] for value in values])
     edges = np.quantile(np.array(known, float), np.linspace(0, 1, PARTS + 1)[1:-1])
-    return np.array([-1 if v is None else np.searchsorted(edges, v, side="left") for v in values])
+    inactive = [value is INACTIVE for value in values]
+    floats = np.array([0.0 if no else float(v) for v, no in zip(values, inactive, strict=True)])
+    return np.where(inactive, -1, np.searchsorted(edges, floats, side="left"))
 
 
 def _explained(ranks: np.ndarray, groups: np.ndarray) -> float:

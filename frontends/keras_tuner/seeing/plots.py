@@ -14,11 +14,18 @@ import numpy as np
 from graphc.atomic import replacing
 from graphc.keras_tuner.errors import need
 from graphc.keras_tuner.seeing.importance import importance
-from graphc.keras_tuner.seeing.records import Record, SearchRecord, read_search
+from graphc.keras_tuner.seeing.records import (
+    INACTIVE,
+    Record,
+    SearchRecord,
+    numbers_of,
+    read_search,
+)
 from graphc.report.live import shown, span
 
 SIZE = (13, 9)  # inches
 CURVES = 12  # trials whose learning is drawn
+LABEL = 30  # characters of a value beside an axis
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em }}
@@ -95,7 +102,7 @@ def _parallel(axes: Any, search: SearchRecord) -> None:
     best, names = search.best_first, search.names
     if not best or not names:
         return
-    places = {name: _places([one.values.get(name) for one in best]) for name in names}
+    places = {name: _places([one.values.get(name, INACTIVE) for one in best]) for name in names}
     colours = need("matplotlib", "A plot of a search").colormaps["viridis"]
     for number in range(len(best))[::-1]:  # the best on top
         line = [places[name][0][number] for name in names]
@@ -109,17 +116,17 @@ def _parallel(axes: Any, search: SearchRecord) -> None:
 
 def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
     """Return where from 0 to 1 each value is drawn (NaN: nowhere), and labels with their places."""
-    known = [value for value in values if value is not None]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
-    if not numbers:
-        kinds = sorted({str(value) for value in known})
+    known = numbers_of(values)
+    if known is None:
+        kinds = sorted({str(value) for value in values if value is not INACTIVE})
         at = {kind: (n + 0.5) / len(kinds) for n, kind in enumerate(kinds)}
-        return [at.get(str(v), math.nan) for v in values], [(y, kind) for kind, y in at.items()]
+        labels = [(y, kind if len(kind) <= LABEL else f"{kind[:LABEL]}…") for kind, y in at.items()]
+        return [at.get(str(v), math.nan) for v in values], labels
     low, high = min(known), max(known)
     wide = low > 0 and high / low > 50  # more than a decade or so: as a logarithm
     scale = math.log if wide else float
     width = scale(high) - scale(low) or 1.0
-    found = [math.nan if v is None else (scale(v) - scale(low)) / width for v in values]
+    found = [math.nan if v is INACTIVE else (scale(v) - scale(low)) / width for v in values]
     return found, [(0.0, shown(low)), (1.0, shown(high))]
 
 
@@ -169,6 +176,12 @@ def _page(search: SearchRecord, figure: Any) -> str:
 def _row(one: Record, names: list[str]) -> str:
     seconds = span(one.seconds) if math.isfinite(one.seconds) else ""
     score = shown(one.score) if math.isfinite(one.score) else ""
-    cells = [one.name, one.state, score, seconds, *(shown(one.values.get(name)) for name in names)]
+    cells = [one.name, one.state, score, seconds, *(_cell(one.values, name) for name in names)]
     kind = "" if score else ' class="failed"'
     return f"<tr{kind}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _cell(values: Any, name: str) -> str:
+    """Return a value as text: nothing for one that was inactive, which None may not be."""
+    value = values.get(name, INACTIVE)
+    return repr(value) if value is None else shown(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,25 @@ class SearchRecord:
     def names(self) -> list[str]:
         """Return the hyperparameters, in the order of their first mention."""
         return list(dict.fromkeys(name for one in self.trials for name in one.values))
+
+
+class Inactive:
+    """Stands for the value of a hyperparameter that a trial did not have."""
+
+    def __repr__(self) -> str:
+        return ""
+
+
+INACTIVE = Inactive()
+
+
+def numbers_of(values: Sequence[Any]) -> list[float] | None:
+    """Return the values that are not inactive, if all of them are numbers."""
+    known = [value for value in values if value is not INACTIVE]
+    if not all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in known):
+        return None
+    found = [float(value) for value in known]
+    return found if found and all(map(math.isfinite, found)) else None
 
 
 def read_search(results: Any) -> SearchRecord:
@@ -137,7 +157,10 @@ def _of_study(study: Any) -> SearchRecord:
 
 def _of_scikit_learn(search: Any) -> SearchRecord:
     found = search.cv_results_
-    key = next(key for key in found if key.startswith("mean_test_"))
+    keys = [key for key in found if key.startswith("mean_test_")]
+    chosen = f"mean_test_{search.refit}"
+    key = chosen if chosen in keys else keys[0]
+    curves = getattr(search, "histories_", None) or [{}] * len(found["params"])
     trials = tuple(
         Record(
             str(n),
@@ -145,6 +168,7 @@ def _of_scikit_learn(search: Any) -> SearchRecord:
             float(found[key][n]),
             "completed" if math.isfinite(found[key][n]) else "failed",
             float(found["mean_fit_time"][n]) if "mean_fit_time" in found else math.nan,
+            curves[n],
         )
         for n, values in enumerate(found["params"])
     )
