@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn import model_selection
 
 from graphc import keras, keras_tuner
 from graphc.keras_tuner.engine.runner import SequentialRunner
@@ -13,15 +14,15 @@ from tests.keras_tuner.problems import FIT, build, values
 KINDS = ("RandomSearch", "GridSearch", "BayesianOptimization")
 
 
-def search(runner, kind, rows, folder, name, builder=build, cv=None, **options):
-    tuner = getattr(keras_tuner, kind)(
-        builder, "val_loss", max_trials=4, seed=1, batch=2, runner=runner,
-        directory=folder["directory"], project_name=name, cv=cv,
-        executions_per_trial=1 if cv else 2,
-        max_consecutive_failed_trials=9,
-    )  # fmt: skip
-    fit = {**FIT, "epochs": 4, **({"validation_split": 0.0} if cv else {})}
-    tuner.search(*rows, **fit, **options)
+def search(runner, kind, rows, folder, name, builder=build, cv=None, *, how=None, **options):
+    given = {
+        "objective": "val_loss", "max_trials": 4, "seed": 1, "batch": 2, "runner": runner,
+        "directory": folder["directory"], "project_name": name, "cv": cv,
+        "executions_per_trial": 1 if cv else 2, "max_consecutive_failed_trials": 9, **(how or {}),
+    }  # fmt: skip
+    tuner = getattr(keras_tuner, kind)(builder, **given)
+    fit = {**FIT, "epochs": 4, **({"validation_split": 0.0} if cv else {}), **options}
+    tuner.search(*rows, **fit)
     return tuner
 
 
@@ -72,6 +73,96 @@ def test_failures_are_those_of_their_trials(rows, folder):
     assert {"COMPLETED", "FAILED"} == set(states)
     for trial in together.oracle.trials.values():
         assert trial.status == "COMPLETED" or "RuntimeError: too fast" in trial.message
+
+
+def test_hyperband_goes_on_with_weights_and_epochs(rows, folder):
+    runner, how = TogetherRunner(), {"max_epochs": 4, "factor": 2, "batch": 3, "max_trials": None}
+    together = search(runner, "Hyperband", rows, folder, "together", how=how)
+    assert dict(runner.alone) == {}
+    assert runner.lanes == 2 * len(together.oracle.trials) > 12
+    apart = search(SequentialRunner(), "Hyperband", rows, folder, "apart", how=how)
+    assert_same(together, apart)
+    begun = {
+        t.hyperparameters.values["tuner/initial_epoch"] for t in together.oracle.trials.values()
+    }
+    assert begun == {0, 1, 2}
+
+
+def draws(model, held):
+    """A measure that draws: the mean of what the model makes of noise, beside its error."""
+    noise = np.asarray(keras.random.normal((8, 5)))
+    x, y = held
+    error = float(np.mean((model.predict(x, verbose=0) - y) ** 2))
+    return error + 0.1 * float(np.mean(model.predict(noise, verbose=0)))
+
+
+OTHERS = {
+    "validation data": ({}, {"validation_split": 0.0, "validation_data": (48, 64)}, None),
+    "measured": ({"objective": keras_tuner.Objective(draws, "min")},
+                 {"validation_split": 0.0, "validation_data": (48, 64)}, None),
+    "measured on folds": ({"objective": keras_tuner.Objective(draws, "min")}, {}, 3),
+    "weights on folds": ({}, {"sample_weight": np.linspace(0, 2, 64)}, 3),
+    "a splitter": ({}, {}, model_selection.KFold(3)),
+    "one trial of folds at a time": ({"batch": 1}, {}, 3),
+    "later epochs": ({}, {"initial_epoch": 2}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_are_other_data_and_objectives(name, rows, folder):
+    how, options, cv = OTHERS[name]
+    x, y = rows
+    if "validation_data" in options:
+        first, end = options["validation_data"]
+        options = {**options, "validation_data": (x[first:end], y[first:end])}
+        x, y = x[:first], y[:first]
+    runner = TogetherRunner()
+    together = search(runner, "RandomSearch", (x, y), folder, "together", cv=cv, how=how, **options)
+    assert (runner.lanes, dict(runner.alone)) == (4 * (3 if cv else 2), {})
+    apart = search(
+        SequentialRunner(), "RandomSearch", (x, y), folder, "apart", cv=cv, how=how, **options
+    )
+    assert_same(together, apart)
+
+
+def spread(hp):
+    """Rates from much too small to good ones, so that a pruner finds bad ones early."""
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-5, 1e-1, sampling="log")), "mse")
+    return model
+
+
+PRUNED = {"sampler": "random", "pruner": "median", "max_trials": 12, "executions_per_trial": 1}
+
+
+def test_a_pruner_sees_the_trials_of_a_batch_in_their_order(rows, folder):
+    def run(name):
+        runner, how = TogetherRunner(), {**PRUNED, "batch": 6}
+        tuner = search(
+            runner, "BayesianOptimization", rows, folder, name, spread, how=how, epochs=6
+        )
+        return runner, tuner
+
+    runner, together = run("one")
+    assert (runner.lanes, dict(runner.alone)) == (12, {})
+    trials = together.oracle.trials.values()
+    lengths = [len(trial.curves["val_loss"]) for trial in trials]
+    pruned = [bool(trial.note.get("pruned")) for trial in trials]
+    assert 0 < sum(pruned) < 12
+    assert [length < 6 for length in lengths] == pruned
+    _, again = run("two")
+    assert_same(together, again)
+
+
+def test_a_pruner_sees_folds_as_one_after_another(rows, folder):
+    how, runner = {**PRUNED, "batch": 1}, TogetherRunner()
+    both = [
+        search(one, "BayesianOptimization", rows, folder, name, spread, 3, how=how, epochs=6)
+        for one, name in ((runner, "together"), (SequentialRunner(), "apart"))
+    ]
+    assert dict(runner.alone) == {}
+    assert_same(*both)
+    assert any(trial.note.get("pruned") for trial in both[0].oracle.trials.values())
 
 
 def test_what_lanes_cannot_do_is_left_to_fit(rows, folder):

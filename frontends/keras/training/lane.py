@@ -56,7 +56,8 @@ class Lane:
         rows: all data.
         chosen: the numbers of the rows to train on.
         batch: rows in a step.
-        epochs: passes at most.
+        epochs: the number of the epoch at which it ends at the latest.
+        begins: the number of its first epoch; callbacks and orders go by it.
         seed: of the order of the rows.
         shuffle: whether there is such an order.
         held: the numbers of the rows to evaluate on after each epoch, for logs "val_*".
@@ -75,6 +76,7 @@ class Lane:
     held: np.ndarray | None = None
     orders: Callable[[int], np.ndarray] | None = None
     after: Callable[[int, Logs, Callable[[], Values]], Next] | None = None
+    begins: int = 0
 
     @cached_property
     def parts(self) -> list[Part]:

@@ -136,7 +136,7 @@ class LaneCallbacks:
         lane = replace(lane, seed=draw(), after=self.after)
         if self.model.stop_training:
             return None
-        self._callbacks.on_epoch_begin(0)
+        self._callbacks.on_epoch_begin(lane.begins)
         self._ready = Ready.of(lane)
         self._values = dict(self._ready.values)
         return self._ready

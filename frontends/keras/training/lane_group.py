@@ -89,7 +89,7 @@ class Group:
             found = self.queue.take(len(free))
             for slot, ready in zip(free, found, strict=False):
                 slot.ready, slot.changed = ready, True
-                slot.trained = Trained(ready.lane, {})
+                slot.trained = Trained(ready.lane, {}, epochs=ready.lane.begins)
             if found:
                 self._place()
         return any(slot.trained is not None for slot in self.slots)

@@ -31,19 +31,20 @@ class Work:
 
     Args:
         ahead: does something in a thread of its own.
-        crews: the threads that train.
+        crews: the threads that train, and how many they are.
         observe: is told of each training after some epochs, and whether it has ended.
     """
 
     def __init__(
         self,
         ahead: Callable[[Callable[[], None]], Future[None]],
-        crews: Executor,
+        crews: tuple[Executor, int],
         observe: Observe,
     ) -> None:
         self.group: list[Ready] = []
-        self.queue = Queue(cores())
-        self._ahead, self._pool, self._observe = ahead, crews, observe
+        self._ahead, self._observe = ahead, observe
+        self._pool, self._most = crews
+        self.queue = Queue(self._most)
         self._shared: tuple[tuple[bool, ...], tuple[Any, ...]] = (), ()
         self._compiled: Future[None] | None = None
         self._crews: list[Future[list[Trained]]] = []
@@ -63,7 +64,7 @@ class Work:
             self._compiled = self._ahead(self._new().compile)
             # What is called between epochs may change what others are made ready from.
             if all(one.lane.after is None for one in self.group) and not any(self._shared[0]):
-                self._begin(max(1, cores() - 1))  # one is at work making others ready
+                self._begin(max(1, self._most - 1))  # one is at work making others ready
 
     def results(self) -> list[Trained]:
         """Return what became of all trainings, none where one failed; no more are added."""
@@ -80,8 +81,9 @@ class Work:
             before, self._shared = self._shared[0], shared_data(self.group)
             if self._compiled is None or before != self._shared[0]:
                 self._new().compile()
-            self._begin(min(cores(), len(self.group)) if goes_in_turn(self.group[0]) else 1)
-        elif len(self._crews) < cores():
+            turns = goes_in_turn(self.group[0])
+            self._begin(min(self._most, len(self.group)) if turns else 1)
+        elif len(self._crews) < self._most:
             self._begin(1)
         self.queue.close()
         for crew in self._crews:

@@ -51,14 +51,17 @@ class Trainings:
     Args:
         observe: is told of each training after some epochs, and whether it has ended; by any
             thread.
+        in_order: whether what is called between epochs is called in one order, always the same:
+            for what compares trainings with one another. One core trains then.
     """
 
-    def __init__(self, observe: Observe | None = None) -> None:
+    def __init__(self, observe: Observe | None = None, *, in_order: bool = False) -> None:
         self._observe = observe or (lambda *_: None)
         self._added: list[Ready] = []
         self._works: dict[Any, Work] = {}
         self._ahead = ThreadPoolExecutor(cores(), "graphc-ahead")
-        self._crews = ThreadPoolExecutor(cores(), "graphc-lanes")
+        self._count = 1 if in_order else cores()
+        self._crews = ThreadPoolExecutor(self._count, "graphc-lanes")
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +87,7 @@ class Trainings:
 
     def _of(self, key: Any) -> Work:
         if key not in self._works:
-            self._works[key] = Work(self.ahead, self._crews, self._observe)
+            self._works[key] = Work(self.ahead, (self._crews, self._count), self._observe)
         return self._works[key]
 
     def ahead(self, work: Callable[[], None]) -> Future[None]:
@@ -113,9 +116,9 @@ def fit_ahead(model: Any, rows: Rows, batch: int, *, shuffle: bool) -> Callable[
     return compile_all
 
 
-def train(lanes: Sequence[Ready]) -> list[Trained | None]:
-    """Do every training without a `reason_against`; see `Trainings.run`."""
-    with Trainings() as trainings:
+def train(lanes: Sequence[Ready], *, in_order: bool = False) -> list[Trained | None]:
+    """Do every training without a `reason_against`; see `Trainings`."""
+    with Trainings(in_order=in_order) as trainings:
         for ready in lanes:
             trainings.add(ready)
         return trainings.run()

@@ -30,6 +30,8 @@ class TunerCallback(keras.callbacks.Callback):
         logs = logs or {}
         self.tuner.on_epoch_end(self.trial, self.model, epoch, logs=logs)
         self.tuner.display.on_epoch(self.trial, epoch, logs)
+        if self.trial.note.get("pruned"):  # by a training of it that goes on beside this one
+            self.model.stop_training = True
         link, objective = self.tuner.oracle.link, self.tuner.oracle.objective
         if not self.prunes or link is None or not objective.has_value(logs):
             return

@@ -94,7 +94,13 @@ class Tuner(BaseTuner):
             **kwargs,
         )
 
+    def arguments_for(self, trial: Trial) -> dict[str, Any]:
+        """Return arguments of `fit` that are the trial's own."""
+        del trial
+        return {}
+
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        kwargs |= self.arguments_for(trial)
         callbacks = kwargs.pop("callbacks", None) or []
         saver = SaveBestEpoch(self.oracle.objective, path_in(self, trial.trial_id, WEIGHTS))
         results = []
@@ -104,6 +110,8 @@ class Tuner(BaseTuner):
             own = [*copied(callbacks), watch, saver]
             part_kwargs = {**self._quiet(part.kwargs), "callbacks": own}
             results.append(self._build_and_fit_model(trial, *part.args, **part_kwargs))
+            if self.oracle.objective.measured:
+                self._seed(trial, number, "measuring")
             results[-1] = self._measured(results[-1], watch.model, part, saver)
             saver.ensure(watch.model)
             if trial.note.get("pruned"):
@@ -154,11 +162,11 @@ class Tuner(BaseTuner):
             return kwargs
         return {**kwargs, "verbose": 0}
 
-    def _seed(self, trial: Trial, number: int) -> None:
+    def _seed(self, trial: Trial, number: int, what: str = "training") -> None:
         """Make training number `number` of a trial the same in every run of the search."""
         if self.oracle.seeded:
             place = int(trial.trial_id), number
-            keras.utils.set_random_seed(seed_at(self.oracle.seed, "training", *place))
+            keras.utils.set_random_seed(seed_at(self.oracle.seed, what, *place))
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """Return what `fit` returned for a new model of the trial's values."""

@@ -187,12 +187,11 @@ class Hyperband(Tuner):
         oracle = HyperbandOracle(objective, max_epochs, factor, hyperband_iterations, **for_oracle)
         super().__init__(oracle, hypermodel, **for_tuner)
 
-    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+    def arguments_for(self, trial: Trial) -> dict[str, Any]:
         values = trial.hyperparameters.values
-        if "tuner/epochs" in values:
-            kwargs["epochs"] = values["tuner/epochs"]
-            kwargs["initial_epoch"] = values["tuner/initial_epoch"]
-        return super().run_trial(trial, *args, **kwargs)
+        if "tuner/epochs" not in values:
+            return {}
+        return {"epochs": values["tuner/epochs"], "initial_epoch": values["tuner/initial_epoch"]}
 
     def _build_hypermodel(self, hp: HyperParameters) -> Any:
         model = super()._build_hypermodel(hp)
