@@ -16,6 +16,10 @@ import jax
 from graphc import config
 
 CACHE_FOLDER = "jax_compilation_cache_dir"  # the name of JAX's flag
+# Programs dropped after which JAX forgets what it has traced. For each program it keeps jaxprs of
+# some forty small functions (a product, a sum) in a cache without bounds: 0.3 MiB. Programs in use
+# are traced again with their next call, and the disk has them compiled.
+FORGOTTEN = 128
 DISK_LIMIT = 1 << 30  # bytes of programs on disk above which the oldest go
 
 
@@ -48,6 +52,8 @@ class ProgramCache:
         while len(self._programs) > max(1, config.PROGRAMS.value):
             self._programs.popitem(last=False)
             self.info.evicted += 1
+            if self.info.evicted % FORGOTTEN == 0:
+                jax.clear_caches()
         self.info.size = len(self._programs)
         return program
 

@@ -22,7 +22,7 @@ process, sizes, models = psutil.Process(), [], []
 def build(hp):
     model = keras.Sequential([
         keras.Input((5,)),
-        keras.layers.Dense(7, activation="relu"),
+        keras.layers.Dense({units}, activation="relu"),
         keras.layers.Dropout(hp.Float("rate", 0.1, 0.5)),
         keras.layers.Dense(1, activation="sigmoid"),
     ])
@@ -46,6 +46,13 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
+def searched(kind, count, units):
+    code = TRIALS.format(kind=kind, units=units)
+    command = [sys.executable, "-c", code, str(count)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1800)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
@@ -55,10 +62,18 @@ with tempfile.TemporaryDirectory() as folder:
     ],
 )
 def test_trials_leave_nothing_behind(kind, count):
-    command = [sys.executable, "-c", TRIALS.format(kind=kind), str(count)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1800)
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = searched(kind, count, units="7")
     assert found["misses"] == 2, "one program to train and one to evaluate, for all trials"
     assert found["alive"] <= 1
     growth = found["sizes"][-1] - found["sizes"][2]
     assert growth < count * MEGABYTE / 10, f"grew by {growth / MEGABYTE:.1f} MB: {found['sizes']}"
+
+
+@pytest.mark.slow
+def test_nor_do_trials_that_all_differ_in_structure():
+    """Programs are bounded, and what JAX keeps of each small function for each shape is, too."""
+    found = searched("RandomSearch", 400, units='hp.Int("units", 4, 4000)')
+    assert found["misses"] > 700
+    sizes = found["sizes"]
+    growth = max(sizes[30:]) - max(sizes[10:20])
+    assert growth < 40 * MEGABYTE, f"grew by {growth / MEGABYTE:.1f} MB: {sizes}"
