@@ -1,11 +1,12 @@
 """Grid searches, graphc's against what people would take instead: seconds from a fresh process on.
 
-    python bench/search.py [--rounds N] [--out FILE] [--only grid,convnet,digits]
+    python bench/search.py [--rounds N] [--out FILE] [--only grid,convnet,digits,bayes]
 
 Each search is a process of its own, and the ways to do it take turns. "cold" begins with empty
 caches of compiled programs, "warm" with those that an earlier process left. `process` counts from
 the start of the process to the end of its first search, imports included, `search` is the search
-alone, and `again` the same search once more. Wants an idle machine.
+alone, and `again` the same search once more. "bayes" compares what is found, not seconds: the best
+of equally many candidates, drawn at random or by what earlier ones scored. Wants an idle machine.
 """
 
 from __future__ import annotations
@@ -130,6 +131,65 @@ def digits(ours: bool) -> Any:
     return search, (data.data / 16.0, data.target)
 
 
+SEEDS, CANDIDATES = range(3), 32
+
+
+def tuned(rate: float = 0.1, momentum: float = 0.0, l2: float = 1e-4, drop: float = 0.1) -> Any:
+    """A network with four numbers to tune, of which most are bad."""
+    from graphc import keras
+
+    def hidden() -> list[Any]:
+        decay = keras.regularizers.L2(l2)
+        dense = keras.layers.Dense(32, "relu", kernel_regularizer=decay)
+        return [dense, keras.layers.Dropout(drop)]
+
+    last = keras.layers.Dense(1, "sigmoid")
+    model = keras.Sequential([keras.layers.Input((FEATURES,)), *hidden(), *hidden(), last])
+    model.compile(keras.optimizers.SGD(rate, momentum), "binary_crossentropy")
+    return model
+
+
+def seeds(kind: str) -> Any:
+    """Searches of equal budget, one a seed; their "score" is the best that each has found."""
+    from scipy import stats
+
+    from graphc import sklearn
+
+    estimator = sklearn.KerasClassifier(
+        tuned, rate=0.1, momentum=0.0, l2=1e-4, drop=0.1, epochs=6, random_state=0
+    )
+    space = {
+        "rate": stats.loguniform(1e-5, 10.0), "momentum": stats.uniform(0.0, 0.99),
+        "l2": stats.loguniform(1e-7, 1.0), "drop": stats.uniform(0.0, 0.9),
+    }  # fmt: skip
+    search = sklearn.BayesSearchCV if kind == "bayes" else sklearn.RandomizedSearchCV
+    return Searches(
+        [
+            search(
+                estimator, space, n_iter=CANDIDATES, cv=3, scoring="neg_log_loss",
+                error_score=-10.0, random_state=seed, refit=False,
+            )
+            for seed in SEEDS
+        ]
+    ), rows()  # fmt: skip
+
+
+class Searches:
+    """Several searches after one another, with what `work` asks of one."""
+
+    best_params_ = ""
+
+    def __init__(self, searches: Sequence[Any]) -> None:
+        self.searches = searches
+
+    def fit(self, x: Any, y: Any) -> None:
+        """Do all of them."""
+        for search in self.searches:
+            search.fit(x, y)
+        best = [np.nanmax(one.cv_results_["mean_test_score"]) for one in self.searches]
+        self.cv_results_ = {"mean_test_score": best}
+
+
 WAYS: dict[str, dict[str, Callable[[], Any]]] = {
     "grid": {
         "keras": keras_grid, "together": lambda: our_grid("together"),
@@ -139,6 +199,7 @@ WAYS: dict[str, dict[str, Callable[[], Any]]] = {
         "together": lambda: pictures("together"), "one by one": lambda: pictures("one by one"),
     },
     "digits": {"scikit-learn": lambda: digits(ours=False), "together": lambda: digits(ours=True)},
+    "bayes": {"random": lambda: seeds("random"), "bayes": lambda: seeds("bayes")},
 }  # fmt: skip
 
 
@@ -207,6 +268,9 @@ def line(sample: dict[str, Any]) -> str:
 def print_ratios(samples: Sequence[dict[str, Any]]) -> None:
     """Print how much faster we are than each peer, and how far the scores are apart."""
     for problem in dict.fromkeys(sample["problem"] for sample in samples):
+        if problem == "bayes":
+            print_found(samples)
+            continue
         mine = [s for s in samples if s["problem"] == problem and s["way"] == "together"]
         for peer in WAYS[problem]:
             theirs = [s for s in samples if s["problem"] == problem and s["way"] == peer]
@@ -219,6 +283,14 @@ def print_ratios(samples: Sequence[dict[str, Any]]) -> None:
                 for name in ("process", "search", "again")
             ]
             print(f"{problem}: than {peer}: {', '.join(ratios)}; scores within {apart:.4f}")
+
+
+def print_found(samples: Sequence[dict[str, Any]]) -> None:
+    """Print the best score of each seed, and their medians."""
+    for way in WAYS["bayes"]:
+        best = next(s["scores"] for s in samples if s["way"] == way)
+        listed = ", ".join(f"{score:.4f}" for score in best)
+        print(f"best of {CANDIDATES} candidates, {way}: {listed}; median {median(best):.4f}")
 
 
 def _of(samples: Sequence[dict[str, Any]], state: str, name: str) -> float:

@@ -15,7 +15,8 @@ from sklearn.model_selection import check_cv
 from graphc.memory import old_objects_kept
 from graphc.sklearn.ahead import Ahead
 from graphc.sklearn.known import known
-from graphc.sklearn.together import History, Together
+from graphc.sklearn.lane_makers import MAKERS
+from graphc.sklearn.together import History, Together, last_step
 from graphc.sklearn.watching import SearchTable, Watch, heard
 
 
@@ -23,8 +24,10 @@ class TogetherMixin:
     """A search that trains its candidates ahead, as lanes of shared programs.
 
     Results are those of scikit-learn's own search: its folds, scorers and `cv_results_`. Trainings
-    that cannot be lanes (`trainings_` says how many, and why) are done one by one, as they are with
-    `n_jobs` of more than one process. With `verbose`, a table shows how far the search is.
+    that cannot be lanes (`trainings_` says how many, and why) are done one by one. `n_jobs` counts
+    for estimators of other libraries alone: lanes, and steps of large models, use all cores of this
+    process, while others would compile everything again. With `verbose`, a table shows how far the
+    search is.
 
     Attributes:
         trainings_: what was trained together and what was not; `print` it.
@@ -35,10 +38,11 @@ class TogetherMixin:
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search; see scikit-learn's class."""
         self.trainings_, self.histories_ = Together(), list[History]()
-        if self.n_jobs not in (None, 1) or params:
+        ours = isinstance(last_step(self.estimator, {}), tuple(MAKERS))
+        if params or (self.n_jobs not in (None, 1) and not ours):
             return super().fit(X, y, **params)
         watch = self._watch() if self.verbose else Watch()
-        with old_objects_kept(), self._fixed_folds(X, y), watch:
+        with old_objects_kept(), self._fixed(X, y, one_process=ours), watch:
             self._at_work, self._seconds, self._scorers = (X, y, watch), list[float](), (None, None)
             try:
                 super().fit(X, y)
@@ -61,15 +65,16 @@ class TogetherMixin:
                 self.cv_results_["std_fit_time"][number] = 0.0
 
     @contextmanager
-    def _fixed_folds(self, X: Any, y: Any) -> Iterator[None]:
+    def _fixed(self, X: Any, y: Any, *, one_process: bool) -> Iterator[None]:
         """Draw the folds once, so that the trainings and their scores are of the same rows."""
-        asked = self.cv
-        folds = check_cv(asked, y, classifier=is_classifier(self.estimator))
+        asked = self.cv, self.n_jobs
+        folds = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self.cv = [(np.asarray(a), np.asarray(b)) for a, b in folds.split(X, y)]
+        self.n_jobs = 1 if one_process else self.n_jobs
         try:
             yield
         finally:
-            self.cv = asked
+            self.cv, self.n_jobs = asked
 
     def _get_scorers(self) -> Any:
         scorers, refit = super()._get_scorers()

@@ -110,6 +110,19 @@ def test_folds_that_are_drawn_are_drawn_once() -> None:
     assert search.trainings_.lanes == 3
 
 
+@pytest.mark.parametrize("jobs", [-1, 2])
+def test_jobs_are_lanes_of_this_process(jobs: int) -> None:
+    """Tutorials ask for all cores, which lanes use; other estimators get their processes."""
+    estimator, grid = MLPClassifier(**MLP), {"alpha": [1e-4, 1.0]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search = GridSearchCV(estimator, grid, cv=3, n_jobs=jobs).fit(X, NAMES)
+    assert search.trainings_.lanes == 6
+    assert search.n_jobs == jobs
+    other = GridSearchCV(LinearSVC(), {"C": [0.1, 1.0]}, cv=3, n_jobs=jobs).fit(X, NAMES)
+    assert str(other.trainings_) == "no trainings"
+
+
 def test_several_scores_and_own_scorers_see_predictions() -> None:
     def own(estimator: Any, X: Any, y: Any) -> float:
         return float(np.mean(estimator.predict_proba(X)[:, 1]))
