@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any, cast
 
 import jax
@@ -64,6 +65,7 @@ class Jitted:
         self.compilations = Compilations()
         self._arguments: Any = None  # shapes and dtypes of what was last compiled for
         self._hit = False
+        self._compiling = Lock()
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function, compiling it for arguments of this form when it was not."""
@@ -81,11 +83,12 @@ class Jitted:
 
     def compile_for(self, *arguments: Any) -> None:
         """Compile it for arguments of this form, which are only looked at; a call finds it done."""
-        token = _CALLED.set(self)
-        try:
-            self.jitted.lower(*jax.tree.map(_form, arguments)).compile()
-        finally:
-            _CALLED.reset(token)
+        with self._compiling:
+            token = _CALLED.set(self)
+            try:
+                self.jitted.lower(*jax.tree.map(_form, arguments)).compile()
+            finally:
+                _CALLED.reset(token)
 
     def memory(self) -> Memory | None:
         """Return what the program last compiled needs; None before, or where XLA does not say."""

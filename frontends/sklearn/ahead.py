@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphc.sklearn.known import Give, params_key
+from graphc.sklearn.known import Give, digest, params_key
 from graphc.sklearn.together import History, Split, Together, last_step, train_together
 from graphc.sklearn.watching import Watch
 
@@ -22,7 +22,6 @@ class Ahead:
         candidates: its parameters, in the order in which they will be fitted.
         splits: the folds.
         X, y: all data.
-        refits: whether a fit on all rows will follow.
         told: is added what was done how.
         watch: is told of every training.
 
@@ -40,12 +39,11 @@ class Ahead:
         X: Any,
         y: Any,
         *,
-        refits: bool,
         told: Together,
         watch: Watch,
     ) -> None:
         self._estimator, self._candidates, self._splits = estimator, candidates, splits
-        self._rows, self._refits, self._told, self._watch = (X, y), refits, told, watch
+        self._rows, self._told, self._watch = (X, y), told, watch
         self._size = max(1, FITS // max(1, len(splits)))
         self._part = -1
         self._trained: dict[Any, Give] = {}
@@ -54,12 +52,14 @@ class Ahead:
         self.seconds = [math.nan] * len(candidates)
         self.histories: list[History] = [{} for _ in candidates]
 
-    def find(self, params: Any, rows: Any) -> Give | None:
-        """Return what gives an estimator its training; None where it is left to `fit`."""
+    def find(self, estimator: Any, X: Any, y: Any) -> Any:
+        """Return an estimator, fitted by its training; None where it is left to `fit`."""
+        params = params_key(estimator)
         part = self._part_of(params)
         if part > self._part:
             self._train(part)
-        return self._trained.get((params, rows))
+        give = self._trained.get((params, (digest(X), digest(y))))
+        return None if give is None else give(estimator, X, y)
 
     def close(self) -> None:
         """Note those that never asked."""
@@ -79,7 +79,7 @@ class Ahead:
         first = part * self._size
         done = train_together(
             self._estimator, self._candidates[first : first + self._size], self._splits,
-            *self._rows, refits=self._refits, watch=self._watch.part(first),
+            *self._rows, watch=self._watch.part(first),
         )  # fmt: skip
         self._trained = done.trainings
         self._told.add(done.told)

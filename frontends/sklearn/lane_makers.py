@@ -17,7 +17,6 @@ from sklearn.utils import check_random_state
 from graphc.keras.training.arrays import Rows, split_at
 from graphc.keras.training.lane import Lane, Logs, Next, Ready, Trained, Values
 from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_callbacks
-from graphc.keras.training.lanes import fit_ahead
 from graphc.sklearn.fold_model import FoldModel
 from graphc.sklearn.folds import Fold
 from graphc.sklearn.known import Give, frozen, params_key
@@ -42,7 +41,6 @@ class Made:
         key: what its estimator will ask for.
         x: the rows that will be predicted, in the form that the model takes; None for none.
         give: makes of the trained lane, and of its outputs for `x`, what fits an estimator.
-        ahead: returns what compiles a fit on all rows, of this training's structure.
         heard: the callbacks, where there are any; their history is the estimator's.
     """
 
@@ -50,8 +48,11 @@ class Made:
     key: Any
     x: Any
     give: Callable[[Trained, Any], Give]
-    ahead: Callable[[], Callable[[], None]] | None = None
     heard: LaneCallbacks | None = None
+
+    def check(self) -> None:
+        """Raise what a callback has raised."""
+        _raise_from(self.heard)
 
     def history(self, trained: Trained) -> dict[str, list[float]]:
         """Return the logs of its epochs."""
@@ -69,6 +70,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         return reason
     share, callbacks = plan.options.get("validation_split", 0.0), plan.options.get("callbacks")
     read = _read(estimator, fold)
+    key = params_key(estimator), read.digests  # callbacks are others once they know a model
     model = _model(estimator, read.data, models)
     shared = _shared_rows(estimator, fold, read, model)
     seed = random.getrandbits(32) if plan.seed is None else shuffle_seed(plan.seed)
@@ -84,14 +86,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     if ready is None:
         return "a callback ends it before it begins"
     give = _giving(read, heard, fold.kept.places(shared.x, fold.parts()))
-
-    def ahead() -> Callable[[], None]:
-        at = split_at(shared.count, share) if share else shared.count
-        rows = shared.take(slice(at))
-        return fit_ahead(model, rows, min(plan.batch_size, at), shuffle=plan.shuffle)
-
-    key = params_key(estimator), read.digests
-    return Made(ready, key, shared.x, give, None if fold.scored is None else ahead, heard)
+    return Made(ready, key, shared.x, give, heard)
 
 
 def _reason_against_plan(estimator: KerasEstimator, plan: FitPlan) -> str | None:
@@ -114,14 +109,18 @@ def _giving(read: Read, heard: Any, places: dict[Any, np.ndarray]) -> Callable[.
 
         def fitted(asking: Any, X: Any, y: Any) -> Any:
             del X, y  # equal to those that were read
-            if heard and heard.error is not None:
-                raise heard.error
+            _raise_from(heard)
             vars(asking).update(read.learnt)
             return asking.take_over(FoldModel(trained, outputs, places), history)
 
         return fitted
 
     return give
+
+
+def _raise_from(heard: LaneCallbacks | None) -> None:
+    if heard is not None and heard.error is not None:
+        raise heard.error
 
 
 @dataclass

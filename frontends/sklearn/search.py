@@ -16,7 +16,7 @@ from graphc.memory import old_objects_kept
 from graphc.sklearn.ahead import Ahead
 from graphc.sklearn.known import known
 from graphc.sklearn.lane_makers import MAKERS
-from graphc.sklearn.together import History, Together, last_step
+from graphc.sklearn.together import History, Together, last_step, train_alone
 from graphc.sklearn.watching import SearchTable, Watch, heard
 
 
@@ -45,7 +45,8 @@ class TogetherMixin:
         with old_objects_kept(), self._fixed(X, y, one_process=ours), watch:
             self._at_work, self._seconds, self._scorers = (X, y, watch), list[float](), (None, None)
             try:
-                super().fit(X, y)
+                with known(self._refitted):
+                    super().fit(X, y)
                 self._set_times()
                 telling, given = self._scorers
                 if self.scorer_ is telling:
@@ -56,6 +57,10 @@ class TogetherMixin:
 
     def _watch(self) -> Watch:
         return SearchTable(train_scores=self.return_train_score)
+
+    def _refitted(self, estimator: Any, X: Any, y: Any) -> Any:
+        """Return the best estimator, fitted on all rows; None where that is left to `fit`."""
+        return train_alone(estimator, X, y) if self.trainings_.lanes else None
 
     def _set_times(self) -> None:
         """Tell the time of trainings that were done together: what asks for them takes none."""
@@ -93,8 +98,8 @@ class TogetherMixin:
         def evaluate(candidates: Any, cv: Any = None, **more: Any) -> Any:
             candidates, folds = list(candidates), cv or self.cv
             ahead = Ahead(
-                self.estimator, candidates, folds, X, y, refits=bool(self.refit),
-                told=self.trainings_, watch=watch.begin(candidates, len(folds)),
+                self.estimator, candidates, folds, X, y, told=self.trainings_,
+                watch=watch.begin(candidates, len(folds)),
             )  # fmt: skip
             with known(ahead.find), watch.failing():
                 results = evaluate_candidates(candidates, cv=cv, **more)

@@ -14,14 +14,15 @@ from sklearn.pipeline import Pipeline
 
 from graphc.keras.training.lane import Lane, Trained
 from graphc.keras.training.lane_outputs import outputs_ahead, outputs_of
-from graphc.keras.training.lanes import Trainings, reason_against
+from graphc.keras.training.lanes import Trainings, reason_against, train
 from graphc.keras.training.tracer import alike
 from graphc.lower import default_target
 from graphc.runtime.lanes import in_turn
 from graphc.sklearn.folds import Fold, Kept
 from graphc.sklearn.known import Give
-from graphc.sklearn.lane_makers import MAKERS, Made
+from graphc.sklearn.lane_makers import MAKERS, Made, keras_lane
 from graphc.sklearn.watching import Watch
+from graphc.sklearn.wrapper import KerasEstimator
 
 Split = tuple[np.ndarray, np.ndarray]
 History = dict[str, list[float]]
@@ -81,19 +82,15 @@ def train_together(
     X: Any,
     y: Any,
     *,
-    refits: bool = False,
     watch: Watch | None = None,
 ) -> Done:
     """Train every candidate on every split, as far as these trainings can be lanes.
 
-    What fails while it is made ready is left to `fit`, which reports it as scikit-learn does. With
-    `refits`, what training one of them on all rows will need is compiled ahead.
+    What fails while it is made ready is left to `fit`, which reports it as scikit-learn does.
     """
     begun, done, watch = time.perf_counter(), Done(), watch or Watch()
     with alike(), Trainings(watch.observe) as trainings:
         made = _all_made(estimator, candidates, splits, X, y, trainings, done, watch)
-        if refits and trainings.programs == 1 and made[0].ahead is not None:
-            trainings.ahead(made[0].ahead())
         trained = trainings.run()
         outputs = _outputs(made, trained)
     for one, result in zip(made, trained, strict=True):
@@ -141,6 +138,25 @@ def _all_made(
         done.numbers.append(number)
         made += ready
     return made
+
+
+def train_alone(estimator: Any, X: Any, y: Any) -> Any:
+    """Return an estimator fitted on all rows by the program that its folds had; None if it cannot.
+
+    A wrapper's weights are those of `fit` to the bit, which would compile another program.
+    """
+    if not isinstance(estimator, KerasEstimator):
+        return None
+    made = keras_lane(estimator, Fold(X, y, np.arange(len(X)), None, Kept()), {})
+    if isinstance(made, str) or reason_against(made.ready.lane) is not None:
+        return None
+    (trained,) = train([made.ready])
+    if trained is None:
+        return None
+    made.check()
+    model = made.ready.lane.model
+    trained.into(model)
+    return estimator.take_over(model, made.history(trained))
 
 
 def last_step(estimator: Any, params: Mapping[str, Any]) -> Any:

@@ -38,51 +38,42 @@ def in_turn(target: Target) -> tuple[bool, str]:
     return False, "many small products keep an accelerator busy"
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Some steps of every epoch: `steps` of them by one program, the first row at `offset`."""
-
-    program: Program
-    steps: int
-    offset: int
-
-
 @dataclass(frozen=True, eq=False)
 class LanesProgram:
     """A compiled pass over the rows, for any number of lanes at once.
 
-    `run(carry, shared, data, orders, epochs)`: everything in `carry` and `shared`, `orders` [lanes,
-    E, capacity], `epochs` [lanes] and the leaves of the data that are `own` have an axis of lanes
-    in front. A lane does as many epochs as it is told, at most E. Returns the carry and logs
-    [lanes, E].
+    `run(carry, shared, data, orders, epochs, stretches)`: everything in `carry` and `shared`,
+    `orders` [lanes, E, capacity], `epochs` [lanes] and the leaves of the data that are `own` have
+    an axis of lanes in front. A lane does as many epochs as it is told, at most E. An epoch is made
+    of `stretches` [P, 2]: how many steps of each program, from which row on. Returns the carry and
+    logs [lanes, E].
     """
 
     run: Jitted
-    stretches: tuple[Stretch, ...]  # whose programs live as long as this one, which goes by them
+    programs: tuple[Program, ...]  # which live as long as this one, which goes by them
 
 
 def epoch_program(
-    stretches: tuple[Stretch, ...], update: Update | None, own: tuple[bool, ...]
+    programs: tuple[Program, ...], update: Update | None, own: tuple[bool, ...]
 ) -> LanesProgram:
     """Return the program of an epoch, from the cache where an equal one was made before.
 
     Args:
-        stretches: what makes an epoch, of mode "train" or "test", over rows taken by an order.
+        programs: whose steps make an epoch, of mode "train" or "test", over rows by an order.
         update: the optimizer's, in training.
         own: of each leaf of the data, whether every lane has one of its own.
     """
-    parts = tuple((id(one.program), one.steps, one.offset) for one in stretches)
-    turns, _ = in_turn(stretches[0].program.target)
+    turns, _ = in_turn(programs[0].target)
     return PROGRAMS.get(
-        ("lanes", parts, own, turns),
-        lambda: LanesProgram(_jitted(stretches, update, own, turns), stretches),
+        ("lanes", tuple(map(id, programs)), own, turns),
+        lambda: LanesProgram(_jitted(programs, update, own, turns), programs),
     )
 
 
 def _jitted(
-    stretches: tuple[Stretch, ...], update: Update | None, own: tuple[bool, ...], turns: bool
+    programs: tuple[Program, ...], update: Update | None, own: tuple[bool, ...], turns: bool
 ) -> Jitted:
-    first, epochs = stretches[0].program, _epochs(stretches, update)
+    first, epochs = programs[0], _epochs(programs, update)
     run = _in_turn(epochs, own) if turns else _abreast(epochs, own)
     return Jitted(run, donate_argnums=(0,), compiler_options=dict(first.options.values) or None)
 
@@ -90,12 +81,14 @@ def _jitted(
 def _in_turn(epochs: Callable[..., Any], own: tuple[bool, ...]) -> Callable[..., Any]:
     """Return what does the epochs of one lane after the other."""
 
-    def run(carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any) -> Any:
+    def run(
+        carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any, stretches: Any
+    ) -> Any:
         def lane(given: Any) -> Any:
             carry, shared, mine, orders, count = given
             leaves = iter(mine)
             whole = tuple(next(leaves) if o else leaf for o, leaf in zip(own, data, strict=True))
-            return epochs(carry, shared, whole, orders, count)
+            return epochs(carry, shared, whole, orders, count, stretches)
 
         mine = tuple(leaf for o, leaf in zip(own, data, strict=True) if o)
         return lax.map(lane, (carry, shared, mine, orders, count))
@@ -106,37 +99,40 @@ def _in_turn(epochs: Callable[..., Any], own: tuple[bool, ...]) -> Callable[...,
 def _abreast(epochs: Callable[..., Any], own: tuple[bool, ...]) -> Callable[..., Any]:
     """Return what does the epochs of all lanes at once; those with fewer of them wait."""
 
-    def run(carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any) -> Any:
-        axes = (0, 0, tuple(0 if one else None for one in own), 0, 0)
-        return jax.vmap(epochs, in_axes=axes)(carry, shared, data, orders, count)
+    def run(
+        carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any, stretches: Any
+    ) -> Any:
+        axes = (0, 0, tuple(0 if one else None for one in own), 0, 0, None)
+        return jax.vmap(epochs, in_axes=axes)(carry, shared, data, orders, count, stretches)
 
     return run
 
 
-def _epochs(stretches: tuple[Stretch, ...], update: Update | None) -> Callable[..., Any]:
+def _epochs(programs: tuple[Program, ...], update: Update | None) -> Callable[..., Any]:
     """Return what does some epochs of one lane."""
-    step, target = stretches[0].program.step, stretches[0].program.target
+    step, target = programs[0].step, programs[0].target
     bodies = [
-        step_body(one.program.step, one.program.step.graph, update, target, shuffled=True)
-        for one in stretches
+        step_body(one.step, one.step.graph, update, target, shuffled=True) for one in programs
     ]
     run_logs = lower(step.logs, plan(step.logs, target))
 
-    def epoch(carry: Any, shared: Shared, data: Arrays, order: Any) -> Any:
+    def epoch(carry: Any, shared: Shared, data: Arrays, order: Any, stretches: Any) -> Any:
         carry = restarted(carry, step, shared.fresh)
-        for one, body in zip(stretches, bodies, strict=True):
-            mine = shared.replace(offset=jnp.int32(one.offset))
+        for number, body in enumerate(bodies):
+            mine = shared.replace(offset=stretches[number, 1])
 
             def do(index: Any, carry: Any, body: Any = body, mine: Shared = mine) -> Any:
                 return body(index, carry, data, order, mine)
 
-            carry = lax.fori_loop(0, one.steps, do, carry)
+            carry = lax.fori_loop(0, stretches[number, 0], do, carry)
         return carry.replace(reported=(), bad=()), run_logs((), carry.state, ())[0]
 
-    def epochs(carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any) -> Any:
+    def epochs(
+        carry: Any, shared: Shared, data: Arrays, orders: Any, count: Any, stretches: Any
+    ) -> Any:
         def one(number: Any, before: Any) -> Any:
             carry, logs = before
-            carry, found = epoch(carry, shared, data, orders[number])
+            carry, found = epoch(carry, shared, data, orders[number], stretches)
             return carry, tuple(log.at[number].set(f) for log, f in zip(logs, found, strict=True))
 
         specs = [value.spec for value in step.logs.outputs]

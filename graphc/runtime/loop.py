@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import jax
@@ -167,14 +166,6 @@ class Run:
     order: Any = None
     fresh: bool = False
     clock: Clock = field(default_factory=Clock)
-
-    def ahead(self) -> Callable[[], None]:
-        """Return what compiles the program of these steps and does none of them."""
-        carry = self.take()
-        self.put(carry)
-        shared = self.program.prepare(self.shared(self.fresh), carry)
-        bounds = np.int32(0), np.int32(1)
-        return partial(self.program.run.compile_for, carry, shared, self.data, self.order, *bounds)
 
     def steps(self, begin: int, end: int) -> Callable[[], tuple[np.ndarray, ...]]:
         """Do steps begin to end; return a function that waits for the logs after the last one."""

@@ -196,6 +196,21 @@ def test_a_builder_is_called_as_often_as_fits_need_it() -> None:
     assert len(calls) == 3
 
 
+class Late(keras.callbacks.Callback):
+    calls = 0
+
+    def on_train_end(self, logs: Any = None) -> None:
+        Late.calls += 1
+        if Late.calls == 5:  # two candidates on two folds went well
+            raise OverflowError("not on all rows")
+
+
+def test_what_is_raised_in_the_last_fit_comes_through() -> None:
+    search = GridSearchCV(regressor(callbacks=[Late()]), {"units": [3, 4]}, cv=2)
+    with pytest.raises(OverflowError, match="not on all rows"):
+        search.fit(X, NUMBERS)
+
+
 def test_a_failed_search_leaves_the_estimator_usable() -> None:
     estimator = KerasClassifier(picky, loss="mse", rate=0.01, units=-1, **FIT)
     search = GridSearchCV(estimator, {"units": [-1]}, cv=2)

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from scipy import stats
 from sklearn import model_selection
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +27,7 @@ from graphc.sklearn import (
     MLPRegressor,
     RandomizedSearchCV,
 )
+from graphc.sklearn.wrapper import KerasEstimator
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 5))
@@ -84,12 +85,19 @@ CASES: dict[str, tuple[Any, dict[str, Any], Any, int]] = {
 }  # fmt: skip
 
 
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("a training was done alone")
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_scores_are_those_of_one_after_another(name: str) -> None:
+def test_scores_are_those_of_one_after_another(name: str, monkeypatch: Any) -> None:
     estimator, grid, y, candidates = CASES[name]
+    with warnings.catch_warnings(), monkeypatch.context() as patch:
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        patch.setattr(KerasEstimator, "_fit", never)  # not even for the best one on all rows
+        ours = GridSearchCV(estimator, grid, cv=3, return_train_score=True).fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        ours = GridSearchCV(estimator, grid, cv=3, return_train_score=True).fit(X, y)
         theirs = model_selection.GridSearchCV(estimator, grid, cv=3, return_train_score=True)
         theirs.fit(X, y)
     assert ours.trainings_.lanes == 3 * candidates
@@ -100,6 +108,32 @@ def test_scores_are_those_of_one_after_another(name: str) -> None:
             np.testing.assert_allclose(ours.cv_results_[key], expected, atol=1e-5, err_msg=key)
     assert ours.best_params_ == theirs.best_params_
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_best_estimator_is_what_fit_makes_of_all_rows(name: str) -> None:
+    """It is trained by the program of its folds, without another compilation."""
+    estimator, grid, y, _ = CASES[name]
+    grid = {key: values[:1] for key, values in grid.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = GridSearchCV(estimator, grid, cv=3).fit(X, y).best_estimator_
+        alone = clone(estimator).set_params(**{key: one for key, (one,) in grid.items()}).fit(X, y)
+    found, alone = (one[-1] if name == "pipeline" else one for one in (found, alone))
+    if isinstance(found, (MLPClassifier, MLPRegressor)):
+        assert found.loss_curve_ == alone.loss_curve_
+        return
+    assert type(found.model_) is type(alone.model_)
+    assert found.history_.keys() == alone.history_.keys()
+    for key, values in alone.history_.items():
+        np.testing.assert_allclose(found.history_[key], values, rtol=1e-5, err_msg=key)
+    for mine, expected in zip(found.model_.get_weights(), alone.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, expected)
+    rows = (one.model_.optimizer.iterations.numpy() for one in (found, alone))
+    assert len(set(map(int, rows))) == 1
+    before = found.model_.get_weights()[0].copy()
+    found.partial_fit(X, y)  # it goes on as after a fit
+    assert not np.array_equal(before, found.model_.get_weights()[0])
 
 
 def test_folds_that_are_drawn_are_drawn_once() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,7 @@ from graphc.keras.training.arrays import Rows
 from graphc.keras.training.runs import Part, plan_parts
 from graphc.keras.training.tracer import TracedStep
 from graphc.runtime.data import capacity_for, epoch_order
-from graphc.runtime.lanes import Stretch
-from graphc.runtime.step import Mode
+from graphc.runtime.step import Mode, Program
 
 Logs = dict[str, float]
 Values = dict[int, np.ndarray]  # by the identity of a variable
@@ -78,6 +77,11 @@ class Lane:
     after: Callable[[int, Logs, Callable[[], Values]], Next] | None = None
     begins: int = 0
 
+    @property
+    def capacity(self) -> int:
+        """The length of an order: that of all rows, so that any of them make the same program."""
+        return capacity_for(self.rows.count, self.batch)
+
     @cached_property
     def parts(self) -> list[Part]:
         """The programs of one pass over the rows to train on."""
@@ -137,8 +141,17 @@ def parts_of(lane: Lane, mode: Mode, chosen: np.ndarray) -> list[Part]:
     return plan_parts(lane.model._programs, lane.model, mode, rows, lane.batch, shuffled=True)
 
 
-def _stretches(parts: Iterable[Part]) -> tuple[Stretch, ...]:
+def _stretches(parts: Sequence[Part]) -> tuple[Stretch, ...]:
     return tuple(Stretch(part.bound.program, part.steps, part.offset) for part in parts)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some steps of every epoch: `steps` of them by one program, the first row at `offset`."""
+
+    program: Program
+    steps: int
+    offset: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +186,7 @@ class Ready:
     def key(self) -> Any:
         """Equal for lanes of one program."""
         parts = tuple((id(s.program), s.steps, s.offset) for s in (*self.stretches, *self.tests))
-        counts = self.lane.rows.count, capacity_for(len(self.lane.chosen), self.lane.batch)
-        held = self.lane.held
-        return parts, counts, None if held is None else capacity_for(len(held), self.lane.batch)
+        return parts, self.lane.rows.count
 
     def variables(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Return what a step of training changes: parameters, state, slots."""
@@ -193,14 +204,14 @@ class Ready:
     def orders(self, first: int, count: int) -> np.ndarray:
         """Return the numbers of the rows in the order of so many epochs [count, capacity]."""
         lane, chosen = self.lane, self.lane.chosen
-        capacity = capacity_for(len(chosen), lane.batch)
         epochs = range(first, first + count)
         if lane.orders is not None:
-            return padded(np.stack([lane.orders(epoch) for epoch in epochs]), capacity)
+            return padded(np.stack([lane.orders(epoch) for epoch in epochs]), lane.capacity)
         if not lane.shuffle:
-            return padded(np.broadcast_to(chosen, (count, len(chosen))), capacity)
+            return padded(np.broadcast_to(chosen, (count, len(chosen))), lane.capacity)
+        capacity = capacity_for(len(chosen), lane.batch)
         seeded = [epoch_order(lane.seed, epoch, len(chosen), capacity) for epoch in epochs]
-        return padded(chosen[np.stack(seeded)[:, : len(chosen)]], capacity)
+        return padded(chosen[np.stack(seeded)[:, : len(chosen)]], lane.capacity)
 
 
 def _read(model: Any, traced: TracedStep, tested: TracedStep | None) -> list[Any]:

@@ -11,16 +11,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from graphc.keras.training.lane import Logs, Next, Ready, Trained, Values, padded
+from graphc.keras.training.lane import Logs, Next, Ready, Stretch, Trained, Values, padded
 from graphc.keras.training.lane_queue import Queue
 from graphc.keras.training.tracer import TracedStep
-from graphc.runtime.data import capacity_for
 from graphc.runtime.device import put
 from graphc.runtime.lanes import LanesProgram, epoch_program, in_turn
 from graphc.runtime.loop import Pace
-from graphc.runtime.step import Shared, TrainState
+from graphc.runtime.step import Program, Shared, TrainState
 
 AT_ONCE = 8  # epochs of a call at most
+ORDERS = 16 << 20  # bytes of the orders of a call, where it has more than one epoch
 Observe = Callable[[Trained, bool], None]
 
 
@@ -57,14 +57,15 @@ class Group:
         self.slots = [Slot() for _ in range(lanes)]
         self.own, self.data = own, data
         update = self.first.lane.model.optimizer.structure()
-        self.program = epoch_program(self.first.stretches, update, self.own)
-        self.tests = self.first.tests and epoch_program(self.first.tests, None, self.own)
+        self.program = epoch_program(_programs(first.stretches), update, self.own)
+        self.tests = first.tests and epoch_program(_programs(first.tests), None, self.own)
         main = self.first.stretches[0].program
         self.in_turn, _ = in_turn(main.target)
         self.steps = sum(stretch.steps for stretch in self.first.stretches)
         self.pace = Pace.of(main)
         looked_at = self.tests or first.lane.after is not None
-        self.most = 1 if looked_at else AT_ONCE
+        fit = ORDERS // (4 * lanes * first.lane.capacity)
+        self.most = 1 if looked_at else max(1, min(AT_ONCE, fit))
         self.carry: TrainState | None = None
 
     def run(self) -> Iterator[Trained]:
@@ -77,7 +78,8 @@ class Group:
         self._place()
         counts = np.zeros(len(self.slots), np.int32)
         orders = self._orders(counts)
-        self.program.run.compile_for(self.carry, self.shared, self.data, orders, counts)
+        stretches = _steps(self.first.stretches)
+        self.program.run.compile_for(self.carry, self.shared, self.data, orders, counts, stretches)
         if self.tests:
             self.tests.run.compile_for(*self._test_arguments(counts))
 
@@ -129,7 +131,9 @@ class Group:
         """Do some epochs of every slot; return their logs."""
         counts, begun = self._counts(), time.perf_counter()
         orders = self._orders(counts)
-        self.carry, values = self.program.run(self.carry, self.shared, self.data, orders, counts)
+        self.carry, values = self.program.run(
+            self.carry, self.shared, self.data, orders, counts, _steps(self.first.stretches)
+        )
         logs = _by_lane(self.first.traced, jax.device_get(values), counts)
         steps = int(counts.sum() if self.in_turn else counts.max()) * self.steps
         self.pace.observe(steps, time.perf_counter() - begun)
@@ -153,8 +157,7 @@ class Group:
 
     def _orders(self, counts: np.ndarray) -> np.ndarray:
         """Return the rows of the epochs that each slot does [lanes, E, capacity]."""
-        capacity = capacity_for(len(self.first.lane.chosen), self.first.lane.batch)
-        orders = np.zeros((len(self.slots), self.most, capacity), np.int32)
+        orders = np.zeros((len(self.slots), self.most, self.first.lane.capacity), np.int32)
         for place, (slot, count) in enumerate(zip(self.slots, counts, strict=True)):
             if slot.ready is not None and slot.trained is not None:
                 orders[place, :count] = slot.ready.orders(slot.trained.epochs, count)
@@ -171,14 +174,14 @@ class Group:
         assert self.carry is not None
         assert self.first.tested is not None
         held = [one.lane.held for one in ready if one.lane.held is not None]
-        capacity = capacity_for(len(held[0]), self.first.lane.batch)
-        orders = np.stack([padded(rows, capacity) for rows in held])[:, None]
+        orders = np.stack([padded(rows, self.first.lane.capacity) for rows in held])[:, None]
         now = self._now(self.carry)
         params = tuple(now[id(v)] for v in self.first.tested.params)
         # Copies: the run takes them over, and metrics begin anew in any case.
         state = tuple(put(np.array(now[id(v)])) for v in self.first.tested.state)
         shared = _numbers(ready, training=False).replace(params=params)
-        return TrainState(state=state), shared, self.data, orders, counts
+        stretches = _steps(self.first.tests)
+        return TrainState(state=state), shared, self.data, orders, counts, stretches
 
     def _now(self, carry: TrainState) -> dict[int, Any]:
         """Return the arrays of all lanes by the variables of the first one's model."""
@@ -236,6 +239,15 @@ class Group:
         assert self.carry is not None
         groups = (self.carry.params, self.carry.state, self.carry.slots)
         return [[np.array(array) for array in arrays] for arrays in groups]
+
+
+def _programs(stretches: Sequence[Stretch]) -> tuple[Program, ...]:
+    return tuple(one.program for one in stretches)
+
+
+def _steps(stretches: Sequence[Stretch]) -> np.ndarray:
+    """Return how many steps of each program an epoch has, and from which row on [P, 2]."""
+    return np.array([(one.steps, one.offset) for one in stretches], np.int32)
 
 
 def _finish(trained: Trained) -> None:

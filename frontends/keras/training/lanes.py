@@ -15,8 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Self
 
-from graphc.keras.training.arrays import Rows
-from graphc.keras.training.feed import Feed
 from graphc.keras.training.lane import Lane, Ready, Trained
 from graphc.keras.training.lane_group import Observe
 from graphc.keras.training.lane_work import Work, cores
@@ -102,18 +100,6 @@ class Trainings:
         works = self._works.values()
         found = {trained.lane: trained for work in works for trained in work.results()}
         return [found.get(ready.lane) for ready in self._added]
-
-
-def fit_ahead(model: Any, rows: Rows, batch: int, *, shuffle: bool) -> Callable[[], None]:
-    """Return what compiles the programs of `fit` on rows, for any model of this one's structure."""
-    windows = Feed(model, "train", rows, batch, shuffle=shuffle).windows(0, 0)
-    runs = [one.bound.run(one.data, one.order, one.offset, fresh=True).ahead() for one in windows]
-
-    def compile_all() -> None:
-        for run in runs:
-            run()
-
-    return compile_all
 
 
 def train(lanes: Sequence[Ready], *, in_order: bool = False) -> list[Trained | None]:
