@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from graphc import keras
+from graphc import config, keras
 from graphc.programs import cache_info
 from graphc.sklearn import (
     BayesSearchCV,
@@ -61,6 +61,8 @@ STOPS = [
 CASES: dict[str, tuple[Any, dict[str, Any], Any, int]] = {
     "labels": (KerasClassifier(net, rate=1e-2, units=6, **KERAS),
                {"rate": [1e-3, 1e-2], "units": [4, 6]}, NAMES, 4),
+    "structures": (KerasClassifier(net, rate=1e-2, units=6, **KERAS),
+                   {"units": [3, 4, 5, 6, 7]}, NAMES, 5),
     "three classes": (KerasClassifier(net, rate=1e-2, outputs=3, **KERAS),
                       {"rate": [1e-3, 1e-2]}, THREE, 2),
     "class weights": (KerasClassifier(net, rate=1e-2, class_weight="balanced", **KERAS),
@@ -142,6 +144,23 @@ def test_folds_that_are_drawn_are_drawn_once() -> None:
     search.fit(X, NAMES)
     assert search.cv is folds
     assert search.trainings_.lanes == 3
+
+
+@pytest.mark.parametrize("name", ["labels", "pipeline", "validation", "perceptron"])
+def test_side_by_side_scores_are_the_same(name: str) -> None:
+    """As accelerators train them; the report says which way was taken, and why."""
+    estimator, grid, y, candidates = CASES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        turns = GridSearchCV(estimator, grid, cv=3, refit=False).fit(X, y)
+        with config.LANES("abreast"):
+            search = GridSearchCV(estimator, grid, cv=3, refit=False).fit(X, y)
+            told = str(search.trainings_)
+    assert search.trainings_.lanes == 3 * candidates
+    assert told.endswith("side by side: GRAPHC_LANES=abreast asks for it")
+    assert "one after another on each core: a core gains nothing" in str(turns.trainings_)
+    key = "mean_test_score"
+    np.testing.assert_allclose(search.cv_results_[key], turns.cv_results_[key], atol=1e-5)
 
 
 @pytest.mark.parametrize("jobs", [-1, 2])

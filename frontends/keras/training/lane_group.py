@@ -40,7 +40,7 @@ class Group:
         queue: where it takes them from.
         first: any of them.
         lanes: how many are under way at once.
-        own, data: what `shared_data` says of all trainings of the program.
+        own, data: what `DataOnDevice` says of all trainings of the program.
         observe: is told of each training after some epochs, and whether it has ended.
     """
 
@@ -282,11 +282,22 @@ def _numbers(ready: Sequence[Ready], *, training: bool) -> Shared:
     )  # fmt: skip
 
 
-def shared_data(group: Sequence[Ready]) -> tuple[tuple[bool, ...], tuple[Any, ...]]:
-    """Return which leaves lanes have of their own, and the leaves that all share."""
-    columns = list(zip(*(one.lane.rows.leaves for one in group), strict=True))
-    own = tuple(any(leaf is not column[0] for leaf in column) for column in columns)
-    return own, tuple(put(column[0]) for column in columns)
+class DataOnDevice:
+    """One copy on the device of every array, however many programs read it."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Any]] = {}  # the array stays alive with its identity
+
+    def shared_by(self, group: Sequence[Ready]) -> tuple[tuple[bool, ...], tuple[Any, ...]]:
+        """Return which leaves lanes have of their own, and the first lane's leaves."""
+        columns = list(zip(*(one.lane.rows.leaves for one in group), strict=True))
+        own = tuple(any(leaf is not column[0] for leaf in column) for column in columns)
+        return own, tuple(self._put(column[0]) for column in columns)
+
+    def _put(self, leaf: Any) -> Any:
+        if id(leaf) not in self._known:
+            self._known[id(leaf)] = leaf, put(leaf)
+        return self._known[id(leaf)][1]
 
 
 def _stacked_data(ready: Sequence[Ready], own: Sequence[bool]) -> tuple[Any, ...]:

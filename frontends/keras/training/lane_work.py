@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from graphc import config
 from graphc.keras.config.messages import print_message
 from graphc.keras.training.lane import Ready, Trained, variables_of
-from graphc.keras.training.lane_group import Group, Observe, shared_data
+from graphc.keras.training.lane_group import DataOnDevice, Group, Observe
 from graphc.keras.training.lane_queue import Queue
 from graphc.memory import kept
 from graphc.runtime.lanes import in_turn
@@ -33,6 +33,7 @@ class Work:
         ahead: does something in a thread of its own.
         crews: the threads that train, and how many they are.
         observe: is told of each training after some epochs, and whether it has ended.
+        data: what is on the device already.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Work:
         ahead: Callable[[Callable[[], None]], Future[None]],
         crews: tuple[Executor, int],
         observe: Observe,
+        data: DataOnDevice,
     ) -> None:
         self.group: list[Ready] = []
-        self._ahead, self._observe = ahead, observe
+        self._ahead, self._observe, self._data = ahead, observe, data
         self._pool, self._most = crews
         self.queue = Queue(self._most)
         self._shared: tuple[tuple[bool, ...], tuple[Any, ...]] = (), ()
@@ -60,34 +62,33 @@ class Work:
         if self._crews:
             self._begin(0)
         elif len(self.group) == 2 and goes_in_turn(ready):
-            self._shared = shared_data(self.group)
+            self._shared = self._data.shared_by(self.group)
             self._compiled = self._ahead(self._new().compile)
             # What is called between epochs may change what others are made ready from.
             if all(one.lane.after is None for one in self.group) and not any(self._shared[0]):
                 self._begin(max(1, self._most - 1))  # one is at work making others ready
 
-    def results(self) -> list[Trained]:
-        """Return what became of all trainings, none where one failed; no more are added."""
-        try:
-            return list(self._results())
-        except Exception as error:  # noqa: BLE001 - nothing must be lost that others have done
-            self.queue.close(drop=True)
-            if config.DEBUG.value:
-                print_message(f"graphc: trainings of one program failed: {error!r}")
-            return []
-
-    def _results(self) -> Iterator[Trained]:
+    def start(self) -> None:
+        """Begin what has not begun; no more are added."""
         if not self._crews:
-            before, self._shared = self._shared[0], shared_data(self.group)
+            before, self._shared = self._shared[0], self._data.shared_by(self.group)
             if self._compiled is None or before != self._shared[0]:
-                self._new().compile()
+                self._compiled = self._ahead(self._new().compile)
             turns = goes_in_turn(self.group[0])
             self._begin(min(self._most, len(self.group)) if turns else 1)
         elif len(self._crews) < self._most:
             self._begin(1)
         self.queue.close()
-        for crew in self._crews:
-            yield from crew.result()
+
+    def results(self) -> list[Trained]:
+        """Return what became of all trainings once they were started; none where one failed."""
+        try:
+            return [trained for crew in self._crews for trained in crew.result()]
+        except Exception as error:  # noqa: BLE001 - nothing must be lost that others have done
+            self.queue.close(drop=True)
+            if config.DEBUG.value:
+                print_message(f"graphc: trainings of one program failed: {error!r}")
+            return []
 
     def _begin(self, crews: int) -> None:
         self.queue.put(self.group[self._queued :])

@@ -16,7 +16,7 @@ from contextvars import copy_context
 from typing import Any, Self
 
 from graphc.keras.training.lane import Lane, Ready, Trained
-from graphc.keras.training.lane_group import Observe
+from graphc.keras.training.lane_group import DataOnDevice, Observe
 from graphc.keras.training.lane_work import Work, cores
 from graphc.keras.training.own_steps import own_step
 from graphc.runtime.stream import fits
@@ -57,6 +57,7 @@ class Trainings:
         self._observe = observe or (lambda *_: None)
         self._added: list[Ready] = []
         self._works: dict[Any, Work] = {}
+        self._data = DataOnDevice()
         self._ahead = ThreadPoolExecutor(cores(), "graphc-ahead")
         self._count = 1 if in_order else cores()
         self._crews = ThreadPoolExecutor(self._count, "graphc-lanes")
@@ -85,7 +86,8 @@ class Trainings:
 
     def _of(self, key: Any) -> Work:
         if key not in self._works:
-            self._works[key] = Work(self.ahead, (self._crews, self._count), self._observe)
+            crews = self._crews, self._count
+            self._works[key] = Work(self.ahead, crews, self._observe, self._data)
         return self._works[key]
 
     def ahead(self, work: Callable[[], None]) -> Future[None]:
@@ -98,6 +100,8 @@ class Trainings:
         None for those of a program that failed: an error that is theirs comes again with `fit`.
         """
         works = self._works.values()
+        for work in works:  # all of them, lest threads wait for more of one while another has them
+            work.start()
         found = {trained.lane: trained for work in works for trained in work.results()}
         return [found.get(ready.lane) for ready in self._added]
 
