@@ -16,6 +16,8 @@ ROOTS = {
     "tf_keras": "graphc.keras",
     "keras_tuner": "graphc.keras_tuner",
     "kerastuner": "graphc.keras_tuner",
+    "scikeras": "graphc.sklearn",
+    "scikeras.wrappers": "graphc.sklearn",
     "tensorflow": "graphc.tensorflow",
     "tensorflow.keras": "graphc.keras",
     "tensorflow.python.keras": "graphc.keras",

@@ -42,6 +42,10 @@ import keras_tuner
 from keras_tuner import tuners
 assert keras_tuner.RandomSearch is graphc.keras_tuner.RandomSearch is tuners.RandomSearch
 
+from scikeras.wrappers import KerasClassifier
+import graphc.sklearn
+assert KerasClassifier is graphc.sklearn.KerasClassifier
+
 for name, module in list(sys.modules.items()):
     root = name.partition(".")[0]
     assert root not in ("keras", "tensorflow") or module.__name__.startswith("graphc."), name
