@@ -157,13 +157,15 @@ def test_processes_share_a_study(same_folder, tmp_path):
         time.sleep(0.5)
     answers = [process.communicate(timeout=200)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    assert answers[0][1] == answers[1][1]
     import optuna
 
     study = optuna.load_study(study_name="search", storage=url)
     done = [one for one in study.trials if one.state.name == "COMPLETE"]
     assert 12 <= len(done) <= 13  # both may start the last one at the same moment
-    assert study.best_value == pytest.approx(float(answers[0][1]))
+    # The one that ends first does not wait for what the other is still at.
+    values = [float(best) for _, best in answers]
+    assert min(values) == pytest.approx(study.best_value)
+    assert set(values) <= {one.value for one in done}
 
 
 def test_a_study_of_the_users_is_asked_and_told(tmp_path):
