@@ -79,7 +79,11 @@ def _own_accuracy(estimator: Any, x: Any, y: Any) -> float:
 
 
 def our_grid(search: str) -> Any:
-    """The same over our wrapper, by our search or by scikit-learn's (one fit after another)."""
+    """The same over our wrapper, by our search or by scikit-learn's (one fit after another).
+
+    "side by side" is our search with lanes that are mapped, as on accelerators.
+    """
+    os.environ["GRAPHC_LANES"] = "abreast" if search == "side by side" else ""
     from sklearn import model_selection
 
     from graphc import keras, sklearn
@@ -90,7 +94,7 @@ def our_grid(search: str) -> Any:
     estimator = sklearn.KerasClassifier(
         build, rate=1e-3, epochs=EPOCHS, batch_size=32, random_state=0
     )
-    kind = sklearn.GridSearchCV if search == "together" else model_selection.GridSearchCV
+    kind = model_selection.GridSearchCV if search == "one by one" else sklearn.GridSearchCV
     return kind(estimator, {"rate": RATES}, cv=FOLDS, scoring=_own_accuracy), rows()
 
 
@@ -194,6 +198,7 @@ WAYS: dict[str, dict[str, Callable[[], Any]]] = {
     "grid": {
         "keras": keras_grid, "together": lambda: our_grid("together"),
         "one by one": lambda: our_grid("one by one"),
+        "side by side": lambda: our_grid("side by side"),
     },
     "convnet": {
         "together": lambda: pictures("together"), "one by one": lambda: pictures("one by one"),

@@ -2,11 +2,11 @@
 
 A lane is one training: its weights, its runtime scalars, its rows of data that all lanes share. On
 an accelerator the step is mapped over the lanes, so that a product of small matrices becomes one of
-many. On a CPU that gains nothing (34 us a lane and step one after another, 45 us side by side, for
-a perceptron of 20-64-64-1), so an epoch of each lane follows that of the one before within the same
-call, by the very operations of `fit`: to the bit, it computes the same. What a lane computes does
-not depend on the others, nor on how many there are. A call does several epochs, where nobody wants
-to look between them.
+many. On a CPU that loses (1.4 times the seconds for a perceptron of 20-4-1, 2.7 for 20-64-64-1, 3.2
+for 20-256-256-1, eighty lanes on two cores), so an epoch of each lane follows that of the one
+before within the same call, by the very operations of `fit`: to the bit, it computes the same. What
+a lane computes does not depend on the others, nor on how many there are. A call does several
+epochs, where nobody wants to look between them.
 """
 
 from __future__ import annotations
