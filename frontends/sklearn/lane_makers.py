@@ -86,7 +86,8 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     if ready is None:
         return "a callback ends it before it begins"
     give = _giving(read, heard, fold.kept.places(shared.x, fold.parts()))
-    return Made(ready, key, shared.x, give, heard)
+    known = shared.x if fold.scored is not None else None  # else others are scored than these
+    return Made(ready, key, known, give, heard)
 
 
 def _reason_against_plan(estimator: KerasEstimator, plan: FitPlan) -> str | None:

@@ -38,7 +38,10 @@ class FitPlan:
 
 
 class FitHistory(dict[str, list[float]]):
-    """One number an epoch under each name, over all calls since the model was built."""
+    """One number an epoch under each name, over all calls since the model was built.
+
+    Callbacks may have logged other things than numbers; these are there as they were logged.
+    """
 
     @property
     def history(self) -> FitHistory:
@@ -54,5 +57,11 @@ class FitHistory(dict[str, list[float]]):
         """Return this history with further epochs after it."""
         names = {**self, **more}
         return FitHistory(
-            {name: [*self.get(name, []), *map(float, more.get(name, []))] for name in names}
+            {name: [*self.get(name, []), *map(_plain, more.get(name, []))] for name in names}
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as a float; what else a callback has logged as it is."""
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 and array.dtype.kind in "biuf" else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -200,13 +201,13 @@ def _after_steps(pipeline: Pipeline, fold: Fold) -> Fold:
 
 
 def _mean(histories: Sequence[History]) -> History:
-    """Return the mean of several histories, as far as the shortest goes."""
-    if not histories:
-        return {}
-    return {
-        name: np.mean(list(zip(*(one[name] for one in histories), strict=False)), axis=1).tolist()
-        for name in histories[0]
-    }
+    """Return the mean of several histories, as far as the shortest goes; of their numbers alone."""
+    found: History = {}
+    for name in histories[0] if histories else ():
+        epochs = list(zip(*(one.get(name, []) for one in histories), strict=False))
+        if all(isinstance(value, numbers.Real) for values in epochs for value in values):
+            found[name] = [float(np.mean(values)) for values in epochs]
+    return found
 
 
 def _outputs(made: Sequence[Made], trained: Sequence[Trained | None]) -> dict[Lane, Any]:

@@ -114,11 +114,14 @@ class SearchTable(Watch):
     """
 
     def __init__(
-        self, total: int | None = None, *, train_scores: bool = False, console: Any = None
+        self,
+        total: int | None = None,
+        *,
+        train_scores: bool = False,
+        console: Console | None = None,
     ) -> None:
         self.rows: list[Row] = []
         self._total, self._every = total, 1 + train_scores
-        self._console: Console | None = console
         self._lock = threading.RLock()
         self._lanes: dict[Lane, Row] = {}
         self._first = self._calls = 0

@@ -196,6 +196,22 @@ def test_a_builder_is_called_as_often_as_fits_need_it() -> None:
     assert len(calls) == 3
 
 
+class Notes(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["note"], logs["odd"] = "well", float(epoch)
+        if epoch:
+            del logs["odd"]
+
+
+def test_logs_that_are_no_numbers_do_no_harm() -> None:
+    search = GridSearchCV(regressor(callbacks=[Notes()]), {"units": [3]}, cv=2).fit(X, NUMBERS)
+    (history,) = search.histories_
+    assert {name: len(values) for name, values in history.items()} == {"loss": 2, "odd": 1}
+    assert search.best_estimator_.history_["note"] == ["well"] * 2
+    alone = regressor(callbacks=[Notes()]).fit(X, NUMBERS)
+    assert alone.history_["note"] == ["well"] * 2
+
+
 class Late(keras.callbacks.Callback):
     calls = 0
 
