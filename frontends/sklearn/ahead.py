@@ -12,6 +12,7 @@ from graphc.sklearn.together import History, Split, Together, last_step, train_t
 from graphc.sklearn.watching import Watch
 
 FITS = 256  # trainings whose models are held at once
+BYTES = 1 << 30  # of weights and slots that these may begin with
 
 
 class Ahead:
@@ -44,43 +45,49 @@ class Ahead:
     ) -> None:
         self._estimator, self._candidates, self._splits = estimator, candidates, splits
         self._rows, self._told, self._watch = (X, y), told, watch
-        self._size = max(1, FITS // max(1, len(splits)))
-        self._part = -1
+        self._next = 0  # the first candidate that is not trained yet
         self._trained: dict[Any, Give] = {}
         self._asked: Counter[Any] = Counter()
-        self._places = self._places_of_all() if len(candidates) > self._size else {}
+        self._places: dict[Any, list[int]] | None = None
         self.seconds = [math.nan] * len(candidates)
         self.histories: list[History] = [{} for _ in candidates]
 
     def find(self, estimator: Any, X: Any, y: Any) -> Any:
         """Return an estimator, fitted by its training; None where it is left to `fit`."""
         params = params_key(estimator)
-        part = self._part_of(params)
-        if part > self._part:
-            self._train(part)
+        if self._next == 0:
+            self._train()
+        while self._number_of(params) >= self._next:
+            self._train()
+        self._asked[params] += 1
         give = self._trained.get((params, (digest(X), digest(y))))
         return None if give is None else give(estimator, X, y)
 
     def close(self) -> None:
         """Note those that never asked."""
-        for params in self._candidates[(self._part + 1) * self._size :]:
+        for params in self._candidates[self._next :]:
             name = type(last_step(self._estimator, params)).__name__
             self._told.alone[f"{name} is not an estimator of graphc"] += len(self._splits)
 
-    def _part_of(self, params: Any) -> int:
-        """Return which part an estimator is of: those of equal parameters ask in their order."""
+    def _number_of(self, params: Any) -> int:
+        """Return which candidate asks: those of equal parameters do so in their order."""
+        if self._next == len(self._candidates):
+            return 0  # all are trained
+        if self._places is None:
+            self._places = self._places_of_all()
         numbers = self._places.get(params, [0])
         place = self._asked[params] // len(self._splits)
-        self._asked[params] += 1
-        return numbers[min(place, len(numbers) - 1)] // self._size
+        return numbers[min(place, len(numbers) - 1)]
 
-    def _train(self, part: int) -> None:
-        self._part, self._trained = part, {}  # those of the part before are let go
-        first = part * self._size
+    def _train(self) -> None:
+        """Train the next part; the trainings of the one before are let go."""
+        first, self._trained = self._next, {}
+        most = max(1, FITS // len(self._splits))
         done = train_together(
-            self._estimator, self._candidates[first : first + self._size], self._splits,
-            *self._rows, watch=self._watch.part(first),
+            self._estimator, self._candidates[first : first + most], self._splits, *self._rows,
+            room=BYTES, watch=self._watch.part(first),
         )  # fmt: skip
+        self._next += done.count
         self._trained = done.trainings
         self._told.add(done.told)
         for number, history in zip(done.numbers, done.histories, strict=True):

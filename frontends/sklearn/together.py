@@ -62,6 +62,7 @@ class Done:
     """Trainings that were done together.
 
     Attributes:
+        count: how many candidates were looked at, the first ones.
         trainings: by what their estimators will ask for.
         numbers: the candidates that they are of.
         seconds: how long one took, on average.
@@ -69,6 +70,7 @@ class Done:
         told: what was done how.
     """
 
+    count: int = 0
     trainings: dict[Any, Give] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     seconds: float = 0.0
@@ -83,15 +85,21 @@ def train_together(
     X: Any,
     y: Any,
     *,
-    watch: Watch | None = None,
+    room: int,
+    watch: Watch,
 ) -> Done:
-    """Train every candidate on every split, as far as these trainings can be lanes.
+    """Train candidates on every split, as far as these trainings can be lanes.
 
     What fails while it is made ready is left to `fit`, which reports it as scikit-learn does.
+
+    Args:
+        estimator, candidates, splits, X, y: of the search.
+        room: bytes of weights and slots with which no further candidate is made ready.
+        watch: is told of every training.
     """
-    begun, done, watch = time.perf_counter(), Done(), watch or Watch()
+    begun, done = time.perf_counter(), Done()
     with alike(), Trainings(watch.observe) as trainings:
-        made = _all_made(estimator, candidates, splits, X, y, trainings, done, watch)
+        made = _all_made(estimator, candidates, splits, X, y, trainings, done, room, watch)
         trained = trainings.run()
         outputs = _outputs(made, trained)
     for one, result in zip(made, trained, strict=True):
@@ -116,11 +124,15 @@ def _all_made(
     y: Any,
     trainings: Trainings,
     done: Done,
+    room: int,
     watch: Watch,
 ) -> list[Made]:
-    """Return the trainings of all candidates, once they are added; note why others are not."""
+    """Return the trainings of the candidates, once they are added; note why others are not."""
     kept, made = Kept(), list[Made]()
     for number, params in enumerate(candidates):
+        if room <= 0:
+            break
+        done.count += 1
         try:
             ready = _made(estimator, params, splits, X, y, kept)
         except Exception as error:  # noqa: BLE001 - the user's builder; `fit` meets it again
@@ -138,6 +150,7 @@ def _all_made(
                 trainings.ahead(work)
         done.numbers.append(number)
         made += ready
+        room -= sum(value.nbytes for one in ready for value in one.ready.values.values())
     return made
 
 

@@ -27,8 +27,8 @@ def build(rate: float = 0.01, drop: float = 0.1) -> Any:
 def test_it_stays_flat_over_five_hundred_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     train, seen = Ahead._train, []
 
-    def counting(self: Ahead, part: int) -> None:
-        train(self, part)
+    def counting(self: Ahead) -> None:
+        train(self)
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         seen.append(pages * 4096 / 2**20)
 

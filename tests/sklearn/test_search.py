@@ -212,10 +212,11 @@ PIPELINE = CASES["pipeline"][0]
     (PIPELINE, {"kerasclassifier": [KerasClassifier(net, rate=1e-2, **KERAS), LinearSVC()],
                 "standardscaler__with_mean": [True, False]}, 6),
 ], ids=["wrapper", "pipeline", "some"])  # fmt: skip
+@pytest.mark.parametrize("limit", ["FITS", "BYTES"])
 def test_many_candidates_are_held_in_parts(
-    estimator: Any, grid: Any, lanes: int, monkeypatch: pytest.MonkeyPatch
+    estimator: Any, grid: Any, lanes: int, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphc.sklearn.ahead.FITS", 6)
+    monkeypatch.setattr(f"graphc.sklearn.ahead.{limit}", 6)
     ours = GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
     theirs = model_selection.GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
     assert ours.trainings_.lanes == lanes
