@@ -18,11 +18,16 @@ class Kept:
     arrays: dict[Any, Any] = field(default_factory=dict)
     digests: dict[int, dict[Any, np.ndarray]] = field(default_factory=dict)
     trained: dict[int, tuple[Any, Any, Any]] = field(default_factory=dict)
+    seen: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     read: dict[Any, Any] = field(default_factory=dict)
 
     def one(self, array: Any) -> Any:
         """Return the same object for equal arrays; None for None."""
-        return None if array is None else self.arrays.setdefault(digest(array), array)
+        if array is None:
+            return None
+        if id(array) not in self.seen:  # an array stays alive with its identity
+            self.seen[id(array)] = array, self.arrays.setdefault(digest(array), array)
+        return self.seen[id(array)][1]
 
     def places(self, x: np.ndarray, parts: list[np.ndarray]) -> dict[Any, np.ndarray]:
         """Return the numbers of the rows of parts of an array, by the parts' contents."""
@@ -56,14 +61,14 @@ class Fold:
         y = None if self.y is None else _safe_indexing(self.y, self.chosen)
         return _safe_indexing(self.X, self.chosen), y
 
-    def digests(self, X: Any, y: Any) -> tuple[Any, Any]:
+    def digests(self) -> tuple[Any, Any]:
         """Return digests of the rows to train on, `train()`, made once for all candidates."""
-        if self.scored is None:  # a pipeline's steps may make other rows of each candidate's
-            return digest(X), digest(y)
-        known = self.kept.trained
-        if id(self.chosen) not in known:  # kept alive, lest another array have its identity
-            known[id(self.chosen)] = self.chosen, digest(X), digest(y)
-        return known[id(self.chosen)][1:]
+        known = self.kept.trained.get(id(self.chosen))
+        if known is None:
+            X, y = self.train()
+            # Kept alive, lest another array have its identity.
+            known = self.kept.trained[id(self.chosen)] = self.chosen, digest(X), digest(y)
+        return known[1:]
 
     def agreed(self, whole: Any, mine: Any) -> Any:
         """Return an array of all rows that holds `mine` where they are trained on.

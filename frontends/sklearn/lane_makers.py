@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from graphc.keras.training.arrays import Rows, split_at
 from graphc.keras.training.lane import Lane, Logs, Next, Ready, Trained, Values
 from graphc.keras.training.lane_callbacks import LaneCallbacks, reason_against_callbacks
+from graphc.keras.training.lanes import reason_against
 from graphc.sklearn.fold_model import FoldModel
 from graphc.sklearn.folds import Fold
 from graphc.sklearn.known import Give, frozen, params_key
@@ -70,7 +71,6 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         return reason
     share, callbacks = plan.options.get("validation_split", 0.0), plan.options.get("callbacks")
     read = _read(estimator, fold)
-    key = params_key(estimator), read.digests  # callbacks are others once they know a model
     model = _model(estimator, read.data, models)
     shared = _shared_rows(estimator, fold, read, model)
     seed = random.getrandbits(32) if plan.seed is None else shuffle_seed(plan.seed)
@@ -80,6 +80,10 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
         model, shared, chosen, min(plan.batch_size, at), plan.epochs, seed, plan.shuffle,
         held if share else None,
     )  # fmt: skip
+    reason = reason_against(lane)
+    if reason is not None:
+        return reason
+    key = params_key(estimator), fold.digests()  # callbacks are others once they know a model
     steps = -(-at // lane.batch)
     heard = LaneCallbacks(model, callbacks, epochs=plan.epochs, steps=steps) if callbacks else None
     ready = heard.ready(lane, lambda: seed) if heard else Ready.of(lane)
@@ -129,13 +133,11 @@ class Read:
     """The rows of a fold as an estimator prepares them, and what it notes of them.
 
     Attributes:
-        digests: of the rows as they were given.
         data: prepared.
         learnt: the attributes that the estimator has from them.
         x: `data.x` within all rows.
     """
 
-    digests: tuple[Any, Any]
     data: Prepared
     learnt: dict[str, Any]
     x: Any = None
@@ -148,7 +150,7 @@ def _read(estimator: KerasEstimator, fold: Fold) -> Read:
     if read is None:
         X, y = fold.train()
         data = estimator.prepare(X, y)
-        read = Read(fold.digests(X, y), data, estimator.learnt())
+        read = Read(data, estimator.learnt())
         if name is not None and data.x.nbytes <= SHARED:
             fold.kept.read[name] = read
     vars(estimator).update(read.learnt)
@@ -203,7 +205,7 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
         return f"it asks for {'lbfgs' if estimator.solver == 'lbfgs' else 'printing'}"
     estimator._validate_params()
     X, y = fold.train()
-    key = params_key(estimator), fold.digests(X, y)
+    key = params_key(estimator), fold.digests()
     rows = estimator.prepare(X, y, incremental=False)
     draws = check_random_state(estimator.random_state)
     estimator.begin(draws)
@@ -226,6 +228,10 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
         network, shared, chosen, plan.batch, plan.epochs,
         orders=lambda _: chosen[orders.next()], after=after,
     )  # fmt: skip
+
+    reason = reason_against(lane)
+    if reason is not None:
+        return reason
 
     def give(trained: Trained, outputs: Any) -> Give:
         del outputs

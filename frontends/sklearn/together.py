@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from graphc.keras.training.lane import Lane, Trained
 from graphc.keras.training.lane_outputs import outputs_ahead, outputs_of
-from graphc.keras.training.lanes import Trainings, reason_against, train
+from graphc.keras.training.lanes import Trainings, train
 from graphc.keras.training.tracer import alike
 from graphc.lower import default_target
 from graphc.runtime.lanes import in_turn
@@ -162,7 +162,7 @@ def train_alone(estimator: Any, X: Any, y: Any) -> Any:
     if not isinstance(estimator, KerasEstimator):
         return None
     made = keras_lane(estimator, Fold(X, y, np.arange(len(X)), None, Kept()), {})
-    if isinstance(made, str) or reason_against(made.ready.lane) is not None:
+    if isinstance(made, str):
         return None
     (trained,) = train([made.ready])
     if trained is None:
@@ -198,9 +198,8 @@ def _made(
         if maker is None:
             return f"{type(candidate).__name__} is not an estimator of graphc"
         one = maker(candidate, fold, models)
-        reason = one if isinstance(one, str) else reason_against(one.ready.lane)
-        if reason is not None:
-            return reason
+        if isinstance(one, str):
+            return one
         made.append(one)
     return made
 
