@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -225,6 +228,27 @@ def test_what_is_raised_in_the_last_fit_comes_through() -> None:
     search = GridSearchCV(regressor(callbacks=[Late()]), {"units": [3, 4]}, cv=2)
     with pytest.raises(OverflowError, match="not on all rows"):
         search.fit(X, NUMBERS)
+
+
+def interrupted(rate: float = 0.01) -> Any:
+    if rate > 0.02:
+        raise KeyboardInterrupt
+    return picky(rate)
+
+
+def test_ctrl_c_ends_a_search_that_has_begun_to_train() -> None:
+    """Lanes of the first candidates are under way; they are given up, and nothing stays behind."""
+    estimator = KerasRegressor(interrupted, rate=0.01, **{**FIT, "epochs": 100_000})
+    search = GridSearchCV(estimator, {"rate": [0.001, 0.01, 0.03]}, cv=3, n_jobs=2)
+    begun = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, NUMBERS)
+    assert time.perf_counter() - begun < 60  # all of it would take minutes
+    assert gc.get_freeze_count() == 0
+    assert not [one for one in threading.enumerate() if one.name.startswith("graphc-")]
+    assert (search.cv, search.n_jobs) == (3, 2)
+    search.set_params(estimator__epochs=2, param_grid={"rate": [0.01]}).fit(X, NUMBERS)
+    assert search.trainings_.lanes == 3
 
 
 def test_a_failed_search_leaves_the_estimator_usable() -> None:
