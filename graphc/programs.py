@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import jax
@@ -34,14 +35,22 @@ class CacheInfo:
 
 
 class ProgramCache:
-    """A bounded map from structural keys to programs; the least recently used goes first."""
+    """A bounded map from structural keys to programs; the least recently used goes first.
+
+    Threads may share it: those of a search do.
+    """
 
     def __init__(self) -> None:
+        self._lock = RLock()  # what makes a program may ask for others
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
         self.info = CacheInfo()
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return the program of `key`, making it when it is not there."""
+        with self._lock:
+            return self._get(key, make)
+
+    def _get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         if key in self._programs:
             self.info.hits += 1
             self._programs.move_to_end(key)

@@ -40,7 +40,7 @@ class TogetherMixin:
         self.trainings_, self.histories_ = Together(), list[History]()
         ours = isinstance(last_step(self.estimator, {}), tuple(MAKERS))
         if params or (self.n_jobs not in (None, 1) and not ours):
-            return super().fit(X, y, **params)
+            return self._fit_alone(X, y, params)
         watch = self._watch() if self.verbose else Watch()
         with old_objects_kept(), self._fixed(X, y, one_process=ours), watch:
             self._at_work, self._seconds, self._scorers = (X, y, watch), list[float](), (None, None)
@@ -54,6 +54,15 @@ class TogetherMixin:
                 return self
             finally:
                 del self._at_work, self._seconds, self._scorers
+
+    def _fit_alone(self, X: Any, y: Any, params: dict[str, Any]) -> Self:
+        """Search as scikit-learn does, and tell why."""
+        super().fit(X, y, **params)
+        name = type(last_step(self.estimator, {})).__name__
+        given = f"`fit` was given {', '.join(sorted(params))}"
+        reason = given if params else f"{name} is not an estimator of graphc"
+        self.trainings_.alone[reason] = len(self.cv_results_["params"]) * self.n_splits_
+        return self
 
     def _watch(self) -> Watch:
         return SearchTable(train_scores=self.return_train_score)

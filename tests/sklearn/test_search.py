@@ -138,6 +138,18 @@ def test_the_best_estimator_is_what_fit_makes_of_all_rows(name: str) -> None:
     assert not np.array_equal(before, found.model_.get_weights()[0])
 
 
+def test_more_structures_than_programs_are_kept(monkeypatch: Any) -> None:
+    """Programs are dropped, and what JAX has traced forgotten, while others of them are at work."""
+    monkeypatch.setattr("graphc.programs.FORGOTTEN", 5)
+    estimator, grid = KerasClassifier(net, rate=1e-2, units=6, **KERAS), {"units": [*range(3, 12)]}
+    theirs = model_selection.GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
+    with config.PROGRAMS(3):
+        ours = GridSearchCV(estimator, grid, cv=3).fit(X, NAMES)
+    assert ours.trainings_.lanes == 27
+    key = "mean_test_score"
+    np.testing.assert_allclose(ours.cv_results_[key], theirs.cv_results_[key], atol=1e-5)
+
+
 def test_folds_that_are_drawn_are_drawn_once() -> None:
     folds = model_selection.StratifiedKFold(3, shuffle=True)  # other folds with every call
     search = GridSearchCV(KerasClassifier(net, rate=1e-2, **KERAS), {"rate": [1e-2]}, cv=folds)
@@ -173,7 +185,19 @@ def test_jobs_are_lanes_of_this_process(jobs: int) -> None:
     assert search.trainings_.lanes == 6
     assert search.n_jobs == jobs
     other = GridSearchCV(LinearSVC(), {"C": [0.1, 1.0]}, cv=3, n_jobs=jobs).fit(X, NAMES)
-    assert str(other.trainings_) == "no trainings"
+    assert str(other.trainings_) == "6 one by one: LinearSVC is not an estimator of graphc"
+
+
+def test_weights_of_rows_are_those_of_one_after_another() -> None:
+    estimator, grid = KerasClassifier(net, rate=1e-2, **KERAS), {"rate": [1e-3, 1e-2]}
+    weights = np.linspace(0, 2, len(X))
+    ours, theirs = (
+        kind(estimator, grid, cv=3).fit(X, NAMES, sample_weight=weights)
+        for kind in (GridSearchCV, model_selection.GridSearchCV)
+    )
+    assert str(ours.trainings_) == "6 one by one: `fit` was given sample_weight"
+    key = "mean_test_score"
+    np.testing.assert_allclose(ours.cv_results_[key], theirs.cv_results_[key], atol=1e-5)
 
 
 def test_several_scores_and_own_scorers_see_predictions() -> None:
