@@ -229,10 +229,6 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
         orders=lambda _: chosen[orders.next()], after=after,
     )  # fmt: skip
 
-    reason = reason_against(lane)
-    if reason is not None:
-        return reason
-
     def give(trained: Trained, outputs: Any) -> Give:
         del outputs
 
@@ -241,7 +237,7 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
 
         return fitted
 
-    return Made(Ready.of(lane), key, None, give)
+    return reason_against(lane) or Made(Ready.of(lane), key, None, give)
 
 
 def _shared(estimator: MLPBase, fold: Fold, train: Rows, models: dict[Any, Any]) -> Rows:
