@@ -181,3 +181,19 @@ def test_a_study_of_the_users_is_asked_and_told(tmp_path):
     other = keras_tuner.Objective("x", "max")
     with pytest.raises(ValueError, match="minimize"):
         Bayes(lambda hp: 1.0, other, study=study, directory=tmp_path, overwrite=True)
+
+
+def test_a_study_in_memory_draws_the_same_in_every_process(tmp_path, monkeypatch):
+    import optuna
+
+    drawn = []
+    for name in ("one", "other"):
+        monkeypatch.setattr("graphc.keras_tuner.engine.oracle.this_worker", lambda name=name: name)
+        study = optuna.create_study()
+        tuner = Random(
+            lambda hp: hp.Float("x", 0, 1), study=study, max_trials=3, seed=1,
+            directory=tmp_path, project_name=name,
+        )  # fmt: skip
+        tuner.search(verbose=0)
+        drawn.append([trial.hyperparameters.values for trial in tuner.oracle.trials.values()])
+    assert drawn[0] == drawn[1]

@@ -272,7 +272,8 @@ class Oracle:
     def random_values(self) -> dict[str, Any] | None:
         """Return random values that were not tried; None where there seem to be none left."""
         tried = self.tried()
-        place = (self.seed, this_worker() if self._is_shared else "", len(self.trials))
+        apart = self.link is not None and self.link.by_processes  # each draws others
+        place = (self.seed, this_worker() if apart else "", len(self.trials))
         for attempt in range(COLLISIONS + 1):
             space = self.hyperparameters.copy()
             space.values = {}

@@ -31,6 +31,10 @@ class StudyLink:
         study_name: the name under which they do.
         startup: how many trials the sampler draws at random first.
 
+    Attributes:
+        shared: whether trials may be there that others have made.
+        by_processes: whether other processes may make some at the same time.
+
     Raises:
         ValueError: the study given has another direction than the objective.
     """
@@ -48,6 +52,9 @@ class StudyLink:
     ) -> None:
         self.optuna = need("optuna", "A search with a study")
         self.shared = storage is not None or study is not None
+        kept = storage if study is None else getattr(study, "_storage", None)
+        in_memory = kept is None or isinstance(kept, self.optuna.storages.InMemoryStorage)
+        self.by_processes = self.shared and not in_memory
         self.prunes = pruner is not None
         direction = DIRECTIONS[objective.direction]
         own = study is not None and sampler is None
