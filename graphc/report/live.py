@@ -39,7 +39,8 @@ def progress(done: int, total: int | None, what: str, *, now: int, seconds: floa
     """
     parts = [f"{done}/{total} {what}" if total else f"{done} {what}"]
     if now:
-        parts.append(f"{60 * now / seconds:.3g} a minute")
+        rate = 60 * now / seconds
+        parts.append(f"{rate:.0f} a minute" if rate >= 100 else f"{rate:.2g} a minute")
         if total and total > done:
             parts.append(f"about {span((total - done) * seconds / now)} left")
     return parts
