@@ -98,6 +98,7 @@ def draws(model, held):
 
 OTHERS = {
     "validation data": ({}, {"validation_split": 0.0, "validation_data": (48, 64)}, None),
+    "validation data beside a split": ({}, {"validation_data": (48, 64)}, None),
     "measured": ({"objective": keras_tuner.Objective(draws, "min")},
                  {"validation_split": 0.0, "validation_data": (48, 64)}, None),
     "measured on folds": ({"objective": keras_tuner.Objective(draws, "min")}, {}, 3),

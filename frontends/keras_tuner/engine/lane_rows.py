@@ -53,7 +53,8 @@ class LaneRows:
         if cv is not None:
             return list(places(cv, seed, given["x"], given.get("y")))
         every, share = np.arange(self.rows.count), given.get("validation_split")
-        at = split_at(self.count, share) if share else self.count
+        splits = share and self.count == self.rows.count  # validation data come first, as in `fit`
+        at = split_at(self.count, share) if splits else self.count
         return [(every[:at], every[at:] if at < len(every) else None)]
 
 
