@@ -41,23 +41,25 @@ class Made:
         ready: the lane.
         key: what its estimator will ask for.
         x: the rows that will be predicted, in the form that the model takes; None for none.
-        give: makes of the trained lane, and of its outputs for `x`, what fits an estimator.
+        give: makes of this, the trained lane and its outputs for `x` what fits an estimator.
         heard: the callbacks, where there are any; their history is the estimator's.
     """
 
     ready: Ready
     key: Any
     x: Any
-    give: Callable[[Trained, Any], Give]
+    give: Callable[[Made, Trained, Any], Give]
     heard: LaneCallbacks | None = None
-
-    def check(self) -> None:
-        """Raise what a callback has raised."""
-        _raise_from(self.heard)
 
     def history(self, trained: Trained) -> dict[str, list[float]]:
         """Return the logs of its epochs."""
         return trained.history if self.heard is None else self.heard.history.history
+
+    def checked_history(self, trained: Trained) -> dict[str, list[float]]:
+        """Return the logs, or raise what a callback has raised."""
+        if self.heard is not None and self.heard.error is not None:
+            raise self.heard.error
+        return self.history(trained)
 
 
 def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) -> Made | str:
@@ -89,7 +91,7 @@ def keras_lane(estimator: KerasEstimator, fold: Fold, models: dict[Any, Any]) ->
     ready = heard.ready(lane, lambda: seed) if heard else Ready.of(lane)
     if ready is None:
         return "a callback ends it before it begins"
-    give = _giving(read, heard, fold.kept.places(shared.x, fold.parts()))
+    give = _giving(read, fold.kept.places(shared.x, fold.parts()))
     known = shared.x if fold.scored is not None else None  # else others are scored than these
     return Made(ready, key, known, give, heard)
 
@@ -106,26 +108,19 @@ def _reason_against_plan(estimator: KerasEstimator, plan: FitPlan) -> str | None
     return reason_against_callbacks(plan.options.get("callbacks"), validates=validates)
 
 
-def _giving(read: Read, heard: Any, places: dict[Any, np.ndarray]) -> Callable[..., Give]:
+def _giving(read: Read, places: dict[Any, np.ndarray]) -> Callable[..., Give]:
     """Return what makes an estimator fitted by a trained lane."""
 
-    def give(trained: Trained, outputs: Any) -> Give:
-        history = heard.history.history if heard else trained.history
-
+    def give(made: Made, trained: Trained, outputs: Any) -> Give:
         def fitted(asking: Any, X: Any, y: Any) -> Any:
             del X, y  # equal to those that were read
-            _raise_from(heard)
+            history = made.checked_history(trained)
             vars(asking).update(read.learnt)
             return asking.take_over(FoldModel(trained, outputs, places), history)
 
         return fitted
 
     return give
-
-
-def _raise_from(heard: LaneCallbacks | None) -> None:
-    if heard is not None and heard.error is not None:
-        raise heard.error
 
 
 @dataclass
@@ -229,8 +224,8 @@ def mlp_lane(estimator: MLPBase, fold: Fold, models: dict[Any, Any]) -> Made | s
         orders=lambda _: chosen[orders.next()], after=after,
     )  # fmt: skip
 
-    def give(trained: Trained, outputs: Any) -> Give:
-        del outputs
+    def give(made: Made, trained: Trained, outputs: Any) -> Give:
+        del made, outputs
 
         def fitted(asking: Any, X: Any, y: Any) -> Any:
             return _take_over(asking, X, y, network, plan, progress, trained)

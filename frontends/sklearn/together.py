@@ -107,7 +107,7 @@ def train_together(
             done.told.alone["an error while they were trained together"] += 1
         else:
             done.told.lanes += 1
-            done.trainings[one.key] = one.give(result, outputs.get(result.lane))
+            done.trainings[one.key] = one.give(one, result, outputs.get(result.lane))
     folds = len(splits)
     for first in range(0, len(made), folds):
         pairs = zip(made[first : first + folds], trained[first : first + folds], strict=True)
@@ -167,10 +167,9 @@ def train_alone(estimator: Any, X: Any, y: Any) -> Any:
     (trained,) = train([made.ready])
     if trained is None:
         return None
-    made.check()
-    model = made.ready.lane.model
+    history, model = made.checked_history(trained), made.ready.lane.model
     trained.into(model)
-    return estimator.take_over(model, made.history(trained))
+    return estimator.take_over(model, history)
 
 
 def last_step(estimator: Any, params: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
-from types import FunctionType, TracebackType
+from types import FunctionType
 from typing import Any, Self
 
 import numpy as np
@@ -31,13 +31,8 @@ class Watch:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
+    def __exit__(self, *raised: object) -> None:
+        del raised
 
     def begin(self, candidates: Sequence[Mapping[str, Any]], folds: int) -> Self:
         """Some candidates will be trained and scored."""
@@ -132,13 +127,8 @@ class SearchTable(Watch):
         self._live.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *raised: object) -> None:
+        self._live.__exit__(*raised)
 
     def begin(self, candidates: Sequence[Mapping[str, Any]], folds: int) -> Self:
         with self._lock:
