@@ -146,7 +146,7 @@ class BayesSearchCV(TogetherMixin, _BayesSearch):
 
 @cache
 def _optuna() -> Any:
-    """Return Optuna, which is imported by those who search with it: it takes half a second.
+    """Return Optuna, which only those who search with it need.
 
     Raises:
         ImportError: it is not installed.
